@@ -25,8 +25,8 @@ namespace turnpike::turn {
 // How the client proves itself. On the wire a username has at most 508 bytes (RFC 8489 section 14.3); the
 // shell sees to it, as it does to tokens of at most 1400 bytes and a mac_key of at most 64.
 struct PasswordCredential {  // static, computed, pushed, and tokens in their browser form
-  std::string username;
-  Secret password;
+  std::string username{};
+  Secret password{};
 };
 struct TokenCredential {    // RFC 7635
   std::string kid;          // goes as USERNAME
@@ -41,7 +41,7 @@ struct ClientSettings {
   std::optional<AddressFamily> family;  // REQUESTED-ADDRESS-FAMILY
   bool additional_ipv6 = false;         // ADDITIONAL-ADDRESS-FAMILY
   std::optional<bool> even_port;        // EVEN-PORT, true: reserve the next
-  std::optional<std::array<Byte, 8>> reservation_token;
+  std::optional<std::array<Byte, 8>> reservation_token{};
   std::optional<std::chrono::seconds> lifetime;  // asked for in Allocate and Refresh
   bool dont_fragment = false;                    // in Send indications
   bool password_algorithms = true;               // answer RFC 8489 challenges with SHA-256 when offered
@@ -61,9 +61,9 @@ struct ClientFailure {
   };
   Kind kind{};
   stun::Method method{};
-  std::uint16_t code = 0;                  // refused
-  std::string reason;                      // the server's words, if any
-  std::optional<SocketAddress> alternate;  // 300: where the server sends us
+  std::uint16_t code = 0;                    // refused
+  std::string reason{};                      // the server's words, if any
+  std::optional<SocketAddress> alternate{};  // 300: where the server sends us
 };
 
 // What the server told about itself, above all when it asked for a credential.
@@ -80,33 +80,33 @@ struct ClientSend {
   ByteVector bytes;
 };  // to the server
 struct Discovered {
-  SocketAddress mapped;
+  SocketAddress mapped{};
 };  // the answer to discover()
 struct Allocated {
-  std::vector<SocketAddress> relayed;  // one or two
-  SocketAddress mapped;
+  std::vector<SocketAddress> relayed{};  // one or two
+  SocketAddress mapped{};
   std::chrono::seconds lifetime{};
-  std::optional<std::array<Byte, 8>> reservation_token;
-  std::optional<std::uint16_t> additional_family_error;  // ADDRESS-ERROR-CODE
+  std::optional<std::array<Byte, 8>> reservation_token{};
+  std::optional<std::uint16_t> additional_family_error{};  // ADDRESS-ERROR-CODE
 };
 struct Refreshed {
   std::chrono::seconds lifetime{};
 };  // zero: deleted
 struct Permitted {
-  std::vector<SocketAddress> peers;
+  std::vector<SocketAddress> peers{};
 };
 struct ChannelBound {
   std::uint16_t channel = 0;
-  SocketAddress peer;
+  SocketAddress peer{};
 };
 struct Received {
-  SocketAddress peer;
-  ByteVector payload;
+  SocketAddress peer{};
+  ByteVector payload{};
   bool by_channel = false;
 };
 struct PeerUnreachable {
-  SocketAddress peer;
-  stun::IcmpValue icmp;
+  SocketAddress peer{};
+  stun::IcmpValue icmp{};
 };
 struct Failed {
   ClientFailure failure;
