@@ -1,0 +1,492 @@
+#include "client/probe.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "client/probe_advice.hpp"
+#include "client/probe_path.hpp"
+#include "client/turn_uri.hpp"
+#include "client/udp_socket.hpp"
+
+namespace turnpike::client {
+namespace {
+
+using std::chrono::milliseconds;
+using turn::ClientFailure;
+
+constexpr std::size_t server_addresses_max = 4;
+constexpr std::size_t peer_candidates_max = 4;
+constexpr int send_echoes = 3;
+constexpr int greetings_max = 3;
+constexpr milliseconds greeting_wait{150};
+constexpr milliseconds peer_binding_wait{1500};
+constexpr milliseconds close_wait{1500};
+constexpr std::size_t username_bytes_max = 508;
+constexpr std::size_t token_bytes_max = 1400;
+constexpr std::size_t mac_key_bytes_max = 64;
+
+std::optional<std::string> find_credential_problem(const turn::ClientCredential& credential) {
+  if (const auto* password = std::get_if<turn::PasswordCredential>(&credential)) {
+    if (password->username.empty()) return "the username is empty.";
+    if (password->username.size() > username_bytes_max) return "a username has at most 508 bytes (RFC 8489).";
+    return std::nullopt;
+  }
+  const auto& token = std::get<turn::TokenCredential>(credential);
+  if (token.kid.empty() || token.kid.size() > username_bytes_max) return "a kid has 1 to 508 bytes.";
+  if (token.access_token.empty() || token.access_token.size() > token_bytes_max)
+    return "an access token has 1 to 1400 bytes.";
+  if (token.mac_key.empty() || token.mac_key.size() > mac_key_bytes_max)
+    return "a mac_key has 1 to 64 bytes.";
+  return std::nullopt;
+}
+
+std::optional<std::string> find_settings_problem(const ProbeSettings& settings) {
+  if (settings.payload_size < probe_payload_min || settings.payload_size > probe_payload_max)
+    return fmt::format("a payload has {} to {} bytes.", probe_payload_min, probe_payload_max);
+  if (settings.count < 1 || settings.count > 10000) return "the count is 1 to 10000.";
+  if (settings.timeout < milliseconds{100}) return "the timeout is at least 100 ms.";
+  return settings.credential ? find_credential_problem(*settings.credential) : std::nullopt;
+}
+
+class ProbeRun {
+ public:
+  ProbeRun(const ProbeSettings& settings, const std::function<void(const ProbeEvent&)>& on_event)
+      : settings_(settings), timeline_(read_clocks().mono, on_event) {
+    for (std::size_t i = 0; i < probe_step_count; ++i)
+      report_.steps.push_back({.name = static_cast<ProbeStepName>(i), .words = {}});
+    report_.uri = settings.uri;
+  }
+
+  ProbeReport run();
+
+ private:
+  void go();
+  bool prepare(TurnUri& uri);
+  bool resolve(const TurnUri& uri);
+  bool reach();
+  bool bind_to(const SocketAddress& server);
+  bool allocate();
+  void note_allocation();
+  bool relay();
+  bool permit(const SocketAddress& peer);
+  bool echo_by_send(SocketAddress& peer);
+  bool echo_by_channel(const SocketAddress& peer);
+  void greet();
+  void close();
+
+  std::vector<SocketAddress> choose_peers();
+  bool await(FunctionRef<bool()> is_done, milliseconds timeout);
+  void end_with(ProbeStepName step, Diagnosis diagnosis);
+  void end_with_failure(ProbeStepName step, stun::Method method);
+  ClientFailure failure_of(stun::Method method) const;
+  ProbeEvidence evidence() const;
+  ProbeStep& step(ProbeStepName name) { return report_.steps[static_cast<std::size_t>(name)]; }
+  void begin(ProbeStepName name);
+  void pass(ProbeStepName name, std::string words);
+  void warn(ProbeStepName name, std::string words);
+  void finish(ProbeStepName name, ProbeOutcome outcome, std::string words);
+
+  const ProbeSettings& settings_;
+  SystemRandom random_;
+  Timeline timeline_;
+  ProbeReport report_;
+  std::vector<SocketAddress> servers_;
+  std::unique_ptr<ProbePath> path_;
+  double step_began_ms_ = 0;
+};
+
+ProbeReport ProbeRun::run() {
+  go();
+  if (path_) {
+    close();
+    report_.description = path_->client().server();
+    report_.description->nonce.clear();
+  }
+  report_.took_ms = timeline_.elapsed_ms();
+  report_.timeline = timeline_.take();
+  return std::move(report_);
+}
+
+void ProbeRun::go() {
+  TurnUri uri;
+  if (!prepare(uri) || !resolve(uri) || !reach() || !allocate() || !relay()) return;
+  report_.exit_status = 0;
+  report_.advice.clear();
+  const RoundTrips& trips = report_.channel_round_trips;
+  report_.verdict = fmt::format("{} relays: {} of {} packets came back through {}, round trip {:.1f} ms.",
+                                report_.server->to_string(), trips.received, trips.sent,
+                                report_.relayed->to_string(), trips.median_ms);
+}
+
+// --- steps ------------------------------------------------------------------------------------------------
+
+bool ProbeRun::prepare(TurnUri& uri) {
+  const auto parsed = parse_turn_uri(settings_.uri);
+  const auto problem = parsed ? find_settings_problem(settings_) : std::optional{parsed.error()};
+  if (!problem) {
+    uri = *parsed;
+    return true;
+  }
+  report_.verdict = *problem;
+  report_.exit_status = 2;
+  return false;
+}
+
+bool ProbeRun::resolve(const TurnUri& uri) {
+  begin(ProbeStepName::resolve);
+  auto addresses = client::resolve(uri.host, uri.port, settings_.family);
+  if (!addresses) {
+    end_with(ProbeStepName::resolve, diagnose_resolve(uri.host, addresses.error()));
+    return false;
+  }
+  servers_ = std::move(*addresses);
+  if (servers_.size() > server_addresses_max) servers_.resize(server_addresses_max);
+  std::string list;
+  for (const SocketAddress& server : servers_) list += (list.empty() ? "" : ", ") + server.to_string();
+  timeline_.note("resolved " + uri.host, list);
+  pass(ProbeStepName::resolve, list);
+  return true;
+}
+
+// The first address that answers is the server; the last one is told when none does.
+bool ProbeRun::reach() {
+  begin(ProbeStepName::binding);
+  for (const SocketAddress& server : servers_) {
+    const bool is_last = &server == &servers_.back();
+    if (bind_to(server)) return true;
+    if (!path_) continue;
+    if (is_last && !path_->seen().is_port_unreachable && path_->seen().send_error.empty()) {
+      // Some servers answer no Binding at all: Allocate decides.
+      warn(ProbeStepName::binding, "no answer to Binding; some servers offer relaying alone");
+      return true;
+    }
+    if (is_last) end_with_failure(ProbeStepName::binding, stun::Method::binding);
+  }
+  return false;
+}
+
+bool ProbeRun::bind_to(const SocketAddress& server) {
+  report_.server = server;
+  auto socket = UdpSocket::connect(server);
+  if (!socket) {
+    timeline_.note("cannot reach " + server.to_string(), socket.error().message());
+    ProbeEvidence known{.server = server, .send_error = socket.error().message()};
+    end_with(ProbeStepName::binding, diagnose_failure({.method = stun::Method::binding}, known));
+    return false;
+  }
+  path_ = std::make_unique<ProbePath>(std::move(*socket), server, settings_, random_, timeline_);
+  report_.local = path_->local_address();
+  timeline_.note("server " + server.to_string(), "UDP, from " + report_.local->to_string());
+  path_->client().discover(read_clocks());
+  const ProbeSeen& seen = path_->seen();
+  await([&] { return seen.mapped.has_value(); }, settings_.timeout);
+  if (seen.mapped) {
+    report_.mapped = seen.mapped;
+    const bool is_translated = *seen.mapped != *report_.local;
+    pass(ProbeStepName::binding,
+         is_translated ? fmt::format("it sees us as {}: a NAT stands between", seen.mapped->to_string())
+                       : fmt::format("it sees us as {}: no NAT between", seen.mapped->to_string()));
+    return true;
+  }
+  if (!seen.failure || !seen.has_answered) return false;
+  warn(ProbeStepName::binding,
+       fmt::format("refused with {}; that need not hinder relaying", seen.failure->code));
+  return true;
+}
+
+bool ProbeRun::allocate() {
+  begin(ProbeStepName::challenge);
+  ProbeSeen& seen = path_->seen();
+  seen.failure.reset();
+  seen.transmissions = 0;
+  path_->client().start(read_clocks());
+  await([&] { return seen.is_challenged || seen.allocated; }, settings_.timeout);
+  if (!seen.is_challenged && !seen.allocated) {
+    end_with_failure(ProbeStepName::challenge, stun::Method::allocate);
+    return false;
+  }
+  if (seen.is_challenged) pass(ProbeStepName::challenge, describe_challenge(path_->client().server()));
+  if (!settings_.credential && !seen.allocated) {
+    const Diagnosis challenge = explain_challenge(evidence());
+    report_.verdict = challenge.verdict;
+    report_.advice = challenge.advice;
+    return false;
+  }
+  if (!seen.is_challenged) {
+    warn(ProbeStepName::challenge, "none: it relays for everybody");
+    report_.warnings.emplace_back(
+        "This relay asks nobody for a credential: anyone can send traffic in its name. Switch authentication "
+        "on "
+        "(turnpike: [credentials.*], coturn: lt-cred-mech or use-auth-secret).");
+  }
+  begin(ProbeStepName::allocate);
+  await([&] { return seen.allocated.has_value(); }, settings_.timeout);
+  if (!seen.allocated) {
+    end_with_failure(ProbeStepName::allocate, stun::Method::allocate);
+    return false;
+  }
+  note_allocation();
+  return true;
+}
+
+void ProbeRun::note_allocation() {
+  const turn::Allocated& allocated = *path_->seen().allocated;
+  report_.relayed = allocated.relayed.front();
+  report_.lifetime = allocated.lifetime;
+  if (!report_.mapped && allocated.mapped.port != 0) report_.mapped = allocated.mapped;
+  const auto words =
+      fmt::format("relay address {} for {} s", report_.relayed->to_string(), allocated.lifetime.count());
+  const auto problem = find_relayed_address_problem(report_.relayed->ip, report_.server->ip);
+  if (!problem) {
+    pass(ProbeStepName::allocate, words);
+    return;
+  }
+  report_.warnings.push_back(*problem);
+  warn(ProbeStepName::allocate, words);
+}
+
+bool ProbeRun::relay() {
+  begin(ProbeStepName::permission);
+  const bool is_foreign = settings_.peer && settings_.peer->port != 0;
+  if (const auto error = is_foreign ? std::nullopt : path_->open_peer(report_.relayed->ip.family())) {
+    end_with(ProbeStepName::permission,
+             {fmt::format("Cannot open a socket for the probe's own peer: {}.", *error), {}});
+    return false;
+  }
+  std::vector<SocketAddress> refused;
+  for (SocketAddress peer : choose_peers()) {
+    if (!permit(peer)) {
+      if (path_->seen().failure && path_->seen().failure->code == 403) {
+        refused.push_back(peer);
+        continue;
+      }
+      end_with_failure(ProbeStepName::permission, stun::Method::create_permission);
+      return false;
+    }
+    if (echo_by_send(peer)) return echo_by_channel(peer);
+  }
+  if (step(ProbeStepName::send).outcome == ProbeOutcome::failed) return false;
+  if (refused.empty())
+    end_with(ProbeStepName::permission,
+             {fmt::format("This machine has no address of the family of {} for a peer.",
+                          report_.relayed->to_string()),
+              {"Name a UDP echo service that the relay reaches: --peer IP:PORT."}});
+  else
+    end_with(ProbeStepName::permission, diagnose_forbidden_peers(refused, evidence()));
+  return false;
+}
+
+bool ProbeRun::permit(const SocketAddress& peer) {
+  ProbeSeen& seen = path_->seen();
+  seen.is_permitted = false;
+  seen.failure.reset();
+  report_.peer = peer;
+  path_->client().permit({peer}, read_clocks());
+  await([&] { return seen.is_permitted; }, settings_.timeout);
+  if (seen.is_permitted) pass(ProbeStepName::permission, "for the peer " + peer.ip.to_string());
+  return seen.is_permitted;
+}
+
+// A packet from the peer first: it opens a NAT before the peer, and shows where the peer really comes from.
+void ProbeRun::greet() {
+  if (settings_.peer && settings_.peer->port != 0) return;
+  for (int i = 0; i < greetings_max && path_->greetings_relayed() == 0; ++i) {
+    path_->greet(*report_.relayed);
+    path_->run_until([&] { return path_->greetings_relayed() > 0; }, greeting_wait);
+  }
+}
+
+bool ProbeRun::echo_by_send(SocketAddress& peer) {
+  begin(ProbeStepName::send);
+  greet();
+  if (path_->greeted_from() && path_->greeted_from()->ip == peer.ip) peer = *path_->greeted_from();
+  report_.peer = peer;
+  path_->begin_echoes();
+  timeline_.add(
+      ProbeEvent::Direction::sent, "Send indications",
+      fmt::format("{} x {} bytes to the peer {}", send_echoes, settings_.payload_size, peer.to_string()));
+  for (int i = 0; i < send_echoes; ++i) {
+    path_->send_numbered(peer, settings_.payload_size);
+    path_->run_until([] { return false; }, settings_.interval);
+  }
+  path_->run_until([&] { return path_->echoes().is_complete(); },
+                   std::min(settings_.timeout, milliseconds{2000}));
+  const RoundTrips trips = report_.send_round_trips = path_->echoes().summarize();
+  timeline_.add(ProbeEvent::Direction::received, "Data indications",
+                fmt::format("{} of {} came back", trips.received, trips.sent));
+  if (trips.received > 0) {
+    const auto words = fmt::format("{} of {} echoed by {}, {:.1f} ms", trips.received, trips.sent,
+                                   peer.to_string(), trips.median_ms);
+    finish(ProbeStepName::send, trips.received == trips.sent ? ProbeOutcome::passed : ProbeOutcome::warned,
+           words);
+    return true;
+  }
+  ProbeLoss loss{.server = *report_.server,
+                 .relayed = *report_.relayed,
+                 .peer = peer,
+                 .sent = trips.sent,
+                 .seen_by_peer = path_->echoes().seen_by_peer,
+                 .greetings_relayed = path_->greetings_relayed(),
+                 .is_foreign_peer = settings_.peer && settings_.peer->port != 0};
+  end_with(ProbeStepName::send, diagnose_loss(loss));
+  return false;
+}
+
+bool ProbeRun::echo_by_channel(const SocketAddress& peer) {
+  begin(ProbeStepName::channel_bind);
+  ProbeSeen& seen = path_->seen();
+  seen.failure.reset();
+  const std::uint16_t channel = path_->client().bind_channel(peer, read_clocks());
+  await([&] { return seen.is_bound; }, settings_.timeout);
+  if (!seen.is_bound) {
+    end_with_failure(ProbeStepName::channel_bind, stun::Method::channel_bind);
+    return false;
+  }
+  pass(ProbeStepName::channel_bind, fmt::format("channel {:#06x} to {}", channel, peer.to_string()));
+
+  begin(ProbeStepName::channel_data);
+  path_->begin_echoes();
+  timeline_.add(ProbeEvent::Direction::sent, "ChannelData",
+                fmt::format("{} x {} bytes", settings_.count, settings_.payload_size));
+  for (int i = 0; i < settings_.count; ++i) {
+    path_->send_numbered(peer, settings_.payload_size);
+    path_->run_until([] { return false; }, settings_.interval);
+  }
+  path_->run_until([&] { return path_->echoes().is_complete(); },
+                   std::min(settings_.timeout, milliseconds{2000}));
+  const RoundTrips trips = report_.channel_round_trips = path_->echoes().summarize();
+  timeline_.add(ProbeEvent::Direction::received, "ChannelData",
+                fmt::format("{} of {} came back", trips.received, trips.sent));
+  if (trips.received == 0) {
+    end_with(ProbeStepName::channel_data,
+             diagnose_loss({.server = *report_.server,
+                            .relayed = *report_.relayed,
+                            .peer = peer,
+                            .sent = trips.sent,
+                            .seen_by_peer = path_->echoes().seen_by_peer,
+                            .greetings_relayed = path_->greetings_relayed(),
+                            .is_foreign_peer = settings_.peer && settings_.peer->port != 0,
+                            .by_channel = true}));
+    return false;
+  }
+  const auto words = fmt::format("{} of {} echoed, round trip min {:.1f} median {:.1f} max {:.1f} ms",
+                                 trips.received, trips.sent, trips.min_ms, trips.median_ms, trips.max_ms);
+  finish(ProbeStepName::channel_data,
+         trips.received == trips.sent ? ProbeOutcome::passed : ProbeOutcome::warned, words);
+  if (trips.received < trips.sent)
+    report_.warnings.push_back(fmt::format("{} of {} packets got lost: calls through this path will suffer.",
+                                           trips.sent - trips.received, trips.sent));
+  return true;
+}
+
+void ProbeRun::close() {
+  if (!path_->client().is_allocated()) return;
+  begin(ProbeStepName::close);
+  ProbeSeen& seen = path_->seen();
+  seen.failure.reset();
+  seen.refreshed.reset();
+  path_->client().close(read_clocks());
+  await([&] { return seen.refreshed.has_value(); }, close_wait);
+  if (seen.refreshed)
+    pass(ProbeStepName::close, "allocation deleted");
+  else
+    warn(ProbeStepName::close, "no answer to Refresh with lifetime 0: the allocation ends by itself");
+}
+
+// --- what steps share -------------------------------------------------------------------------------------
+
+std::vector<SocketAddress> ProbeRun::choose_peers() {
+  if (settings_.peer && settings_.peer->port != 0) return {*settings_.peer};
+  if (settings_.peer) return {{settings_.peer->ip, path_->peer_port()}};
+  std::vector<SocketAddress> peers;
+  const AddressFamily family = report_.relayed->ip.family();
+  const auto add = [&](const SocketAddress& peer) {
+    const bool is_known =
+        std::any_of(peers.begin(), peers.end(), [&](const auto& known) { return known.ip == peer.ip; });
+    if (!is_known && peer.ip.family() == family && peers.size() < peer_candidates_max) peers.push_back(peer);
+  };
+  if (report_.server->ip.family() == family) {
+    path_->discover_peer();
+    path_->run_until([&] { return path_->seen().peer_mapped.has_value(); }, peer_binding_wait);
+    if (path_->seen().peer_mapped) add(*path_->seen().peer_mapped);
+  }
+  if (const auto local = local_address_towards(*report_.relayed)) add({*local, path_->peer_port()});
+  for (const IpAddress& ip : interface_addresses(family)) add({ip, path_->peer_port()});
+  return peers;
+}
+
+// Ends early on a failure, and when ICMP or the kernel says that no answer can come.
+bool ProbeRun::await(FunctionRef<bool()> is_done, milliseconds timeout) {
+  const ProbeSeen& seen = path_->seen();
+  path_->run_until(
+      [&] {
+        const bool is_cut_off = !seen.has_answered && (seen.is_port_unreachable || !seen.send_error.empty());
+        return is_done() || seen.failure || is_cut_off;
+      },
+      timeout);
+  return is_done();
+}
+
+// A step that ran out of time before the machine gave up counts as what the machine would have said.
+ClientFailure ProbeRun::failure_of(stun::Method method) const {
+  const ProbeSeen& seen = path_->seen();
+  if (seen.failure) return *seen.failure;
+  const auto kind =
+      seen.has_unauthentic_answer ? ClientFailure::Kind::unauthentic_answer : ClientFailure::Kind::no_answer;
+  return {.kind = kind, .method = method, .code = seen.unauthentic_code};
+}
+
+ProbeEvidence ProbeRun::evidence() const {
+  const ProbeSeen& seen = path_->seen();
+  return {.server = *report_.server,
+          .wall = read_clocks().wall,
+          .waited = settings_.timeout,
+          .transmissions = seen.transmissions,
+          .port_unreachable = seen.is_port_unreachable && !seen.has_answered,
+          .send_error = seen.has_answered ? std::string{} : seen.send_error,
+          .has_answered_before = seen.has_answered,
+          .realms = seen.realms,
+          .description = path_->client().server(),
+          .credential = settings_.credential};
+}
+
+void ProbeRun::end_with_failure(ProbeStepName name, stun::Method method) {
+  end_with(name, diagnose_failure(failure_of(method), evidence()));
+}
+
+void ProbeRun::end_with(ProbeStepName name, Diagnosis diagnosis) {
+  finish(name, ProbeOutcome::failed, diagnosis.verdict);
+  report_.verdict = std::move(diagnosis.verdict);
+  report_.advice = std::move(diagnosis.advice);
+}
+
+void ProbeRun::begin(ProbeStepName name) {
+  step_began_ms_ = timeline_.elapsed_ms();
+  step(name).outcome = ProbeOutcome::not_reached;
+}
+
+void ProbeRun::pass(ProbeStepName name, std::string words) {
+  finish(name, ProbeOutcome::passed, std::move(words));
+}
+
+void ProbeRun::warn(ProbeStepName name, std::string words) {
+  finish(name, ProbeOutcome::warned, std::move(words));
+}
+
+void ProbeRun::finish(ProbeStepName name, ProbeOutcome outcome, std::string words) {
+  ProbeStep& finished = step(name);
+  finished.outcome = outcome;
+  finished.words = std::move(words);
+  finished.took_ms = timeline_.elapsed_ms() - step_began_ms_;
+}
+
+}  // namespace
+
+ProbeReport probe(const ProbeSettings& settings, const std::function<void(const ProbeEvent&)>& on_event) {
+  return ProbeRun{settings, on_event}.run();
+}
+
+}  // namespace turnpike::client
