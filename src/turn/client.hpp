@@ -37,15 +37,15 @@ struct TokenCredential {    // RFC 7635
 using ClientCredential = std::variant<PasswordCredential, TokenCredential>;
 
 struct ClientSettings {
-  ClientCredential credential;
-  std::optional<AddressFamily> family;  // REQUESTED-ADDRESS-FAMILY
-  bool additional_ipv6 = false;         // ADDITIONAL-ADDRESS-FAMILY
-  std::optional<bool> even_port;        // EVEN-PORT, true: reserve the next
+  ClientCredential credential{};
+  std::optional<AddressFamily> family{};  // REQUESTED-ADDRESS-FAMILY
+  bool additional_ipv6 = false;           // ADDITIONAL-ADDRESS-FAMILY
+  std::optional<bool> even_port{};        // EVEN-PORT, true: reserve the next
   std::optional<std::array<Byte, 8>> reservation_token{};
-  std::optional<std::chrono::seconds> lifetime;  // asked for in Allocate and Refresh
-  bool dont_fragment = false;                    // in Send indications
-  bool password_algorithms = true;               // answer RFC 8489 challenges with SHA-256 when offered
-  bool username_anonymity = true;                // send USERHASH when offered
+  std::optional<std::chrono::seconds> lifetime{};  // asked for in Allocate and Refresh
+  bool dont_fragment = false;                      // in Send indications
+  bool password_algorithms = true;                 // answer RFC 8489 challenges with SHA-256 when offered
+  bool username_anonymity = true;                  // send USERHASH when offered
   std::chrono::milliseconds rto{500};
   int transmissions_max = 7;  // Rc of RFC 8489 section 6.2.1
 };
