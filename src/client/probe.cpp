@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -19,9 +20,10 @@ using turn::ClientFailure;
 
 constexpr std::size_t server_addresses_max = 4;
 constexpr std::size_t peer_candidates_max = 4;
-constexpr int send_echoes = 3;
+constexpr int send_indications = 3;
 constexpr int greetings_max = 3;
 constexpr milliseconds greeting_wait{150};
+constexpr milliseconds echo_wait_max{2000};
 constexpr milliseconds peer_binding_wait{1500};
 constexpr milliseconds close_wait{1500};
 constexpr std::size_t username_bytes_max = 508;
@@ -69,15 +71,23 @@ class ProbeRun {
   bool reach();
   bool bind_to(const SocketAddress& server);
   bool allocate();
+  bool needs_ipv6_relay() const;
+  bool allocate_ipv6();
   void note_allocation();
   bool relay();
   bool permit(const SocketAddress& peer);
-  bool echo_by_send(SocketAddress& peer);
+  void end_without_peer(const std::vector<SocketAddress>& refused, const std::optional<Diagnosis>& lost);
+  std::optional<ProbeLoss> echo_by_send(SocketAddress& peer);
   bool echo_by_channel(const SocketAddress& peer);
+  bool judge_channel();
   void greet();
   void close();
 
-  std::vector<SocketAddress> choose_peers();
+  bool has_foreign_peer() const { return settings_.peer && settings_.peer->port != 0; }
+  std::vector<IpAddress> choose_peers();
+  std::optional<SocketAddress> open_peer(const IpAddress& ip);
+  void send_echoes(const SocketAddress& peer, int count);
+  ProbeLoss loss_of(const RoundTrips& trips) const;
   bool await(FunctionRef<bool()> is_done, milliseconds timeout);
   void end_with(ProbeStepName step, Diagnosis diagnosis);
   void end_with_failure(ProbeStepName step, stun::Method method);
@@ -89,13 +99,14 @@ class ProbeRun {
   void warn(ProbeStepName name, std::string words);
   void finish(ProbeStepName name, ProbeOutcome outcome, std::string words);
 
-  const ProbeSettings& settings_;
+  ProbeSettings settings_;
   SystemRandom random_;
   Timeline timeline_;
   ProbeReport report_;
   std::vector<SocketAddress> servers_;
   std::unique_ptr<ProbePath> path_;
   double step_began_ms_ = 0;
+  double path_began_ms_ = 0;
 };
 
 ProbeReport ProbeRun::run() {
@@ -178,6 +189,7 @@ bool ProbeRun::bind_to(const SocketAddress& server) {
     return false;
   }
   path_ = std::make_unique<ProbePath>(std::move(*socket), server, settings_, random_, timeline_);
+  path_began_ms_ = timeline_.elapsed_ms();
   report_.local = path_->local_address();
   timeline_.note("server " + server.to_string(), "UDP, from " + report_.local->to_string());
   path_->client().discover(read_clocks());
@@ -201,9 +213,9 @@ bool ProbeRun::allocate() {
   begin(ProbeStepName::challenge);
   ProbeSeen& seen = path_->seen();
   seen.failure.reset();
-  seen.transmissions = 0;
   path_->client().start(read_clocks());
   await([&] { return seen.is_challenged || seen.allocated; }, settings_.timeout);
+  if (needs_ipv6_relay()) return allocate_ipv6();
   if (!seen.is_challenged && !seen.allocated) {
     end_with_failure(ProbeStepName::challenge, stun::Method::allocate);
     return false;
@@ -224,12 +236,28 @@ bool ProbeRun::allocate() {
   }
   begin(ProbeStepName::allocate);
   await([&] { return seen.allocated.has_value(); }, settings_.timeout);
+  if (needs_ipv6_relay()) return allocate_ipv6();
   if (!seen.allocated) {
     end_with_failure(ProbeStepName::allocate, stun::Method::allocate);
     return false;
   }
   note_allocation();
   return true;
+}
+
+// RFC 8656 section 7.2: who asks for no family gets IPv4, which a relay for IPv6 alone does not have.
+bool ProbeRun::needs_ipv6_relay() const {
+  const auto& failure = path_->seen().failure;
+  return !settings_.relayed_family && failure && failure->code == 440;
+}
+
+bool ProbeRun::allocate_ipv6() {
+  timeline_.note("no IPv4 relay address", "trying IPv6, from a new port");
+  report_.warnings.emplace_back(
+      "The relay has no IPv4 relay address: only clients that ask for IPv6 (REQUESTED-ADDRESS-FAMILY) can "
+      "use it.");
+  settings_.relayed_family = AddressFamily::ipv6;
+  return bind_to(*report_.server) && allocate();
 }
 
 void ProbeRun::note_allocation() {
@@ -250,33 +278,46 @@ void ProbeRun::note_allocation() {
 
 bool ProbeRun::relay() {
   begin(ProbeStepName::permission);
-  const bool is_foreign = settings_.peer && settings_.peer->port != 0;
-  if (const auto error = is_foreign ? std::nullopt : path_->open_peer(report_.relayed->ip.family())) {
-    end_with(ProbeStepName::permission,
-             {fmt::format("Cannot open a socket for the probe's own peer: {}.", *error), {}});
-    return false;
-  }
   std::vector<SocketAddress> refused;
-  for (SocketAddress peer : choose_peers()) {
+  std::optional<Diagnosis> lost;
+  for (const IpAddress& ip : choose_peers()) {
+    const auto opened = open_peer(ip);
+    if (!opened) continue;  // an address that went away meanwhile
+    SocketAddress peer = *opened;
     if (!permit(peer)) {
-      if (path_->seen().failure && path_->seen().failure->code == 403) {
-        refused.push_back(peer);
-        continue;
+      if (!path_->seen().failure || path_->seen().failure->code != 403) {
+        end_with_failure(ProbeStepName::permission, stun::Method::create_permission);
+        return false;
       }
-      end_with_failure(ProbeStepName::permission, stun::Method::create_permission);
-      return false;
+      refused.push_back(peer);
+      continue;
     }
-    if (echo_by_send(peer)) return echo_by_channel(peer);
+    std::string others;
+    for (const SocketAddress& other : refused) others += ", but not for " + other.ip.to_string();
+    pass(ProbeStepName::permission, fmt::format("for the peer {}{}", ip.to_string(), others));
+    if (const auto loss = echo_by_send(peer))
+      lost = diagnose_loss(*loss);
+    else
+      return echo_by_channel(peer);
   }
-  if (step(ProbeStepName::send).outcome == ProbeOutcome::failed) return false;
-  if (refused.empty())
+  end_without_peer(refused, lost);
+  return false;
+}
+
+void ProbeRun::end_without_peer(const std::vector<SocketAddress>& refused,
+                                const std::optional<Diagnosis>& lost) {
+  if (!refused.empty()) {
+    Diagnosis diagnosis = diagnose_forbidden_peers(refused, evidence());
+    if (lost) diagnosis.advice.push_back("With another address of this machine: " + lost->verdict);
+    end_with(ProbeStepName::permission, std::move(diagnosis));
+  } else if (lost) {
+    end_with(ProbeStepName::send, *lost);
+  } else {
     end_with(ProbeStepName::permission,
              {fmt::format("This machine has no address of the family of {} for a peer.",
                           report_.relayed->to_string()),
               {"Name a UDP echo service that the relay reaches: --peer IP:PORT."}});
-  else
-    end_with(ProbeStepName::permission, diagnose_forbidden_peers(refused, evidence()));
-  return false;
+  }
 }
 
 bool ProbeRun::permit(const SocketAddress& peer) {
@@ -286,53 +327,39 @@ bool ProbeRun::permit(const SocketAddress& peer) {
   report_.peer = peer;
   path_->client().permit({peer}, read_clocks());
   await([&] { return seen.is_permitted; }, settings_.timeout);
-  if (seen.is_permitted) pass(ProbeStepName::permission, "for the peer " + peer.ip.to_string());
   return seen.is_permitted;
 }
 
 // A packet from the peer first: it opens a NAT before the peer, and shows where the peer really comes from.
 void ProbeRun::greet() {
-  if (settings_.peer && settings_.peer->port != 0) return;
-  for (int i = 0; i < greetings_max && path_->greetings_relayed() == 0; ++i) {
+  for (int i = 0; !has_foreign_peer() && i < greetings_max && path_->greetings_relayed() == 0; ++i) {
     path_->greet(*report_.relayed);
     path_->run_until([&] { return path_->greetings_relayed() > 0; }, greeting_wait);
   }
 }
 
-bool ProbeRun::echo_by_send(SocketAddress& peer) {
+// Nothing: it echoes.
+std::optional<ProbeLoss> ProbeRun::echo_by_send(SocketAddress& peer) {
   begin(ProbeStepName::send);
   greet();
   if (path_->greeted_from() && path_->greeted_from()->ip == peer.ip) peer = *path_->greeted_from();
   report_.peer = peer;
-  path_->begin_echoes();
-  timeline_.add(
-      ProbeEvent::Direction::sent, "Send indications",
-      fmt::format("{} x {} bytes to the peer {}", send_echoes, settings_.payload_size, peer.to_string()));
-  for (int i = 0; i < send_echoes; ++i) {
-    path_->send_numbered(peer, settings_.payload_size);
-    path_->run_until([] { return false; }, settings_.interval);
-  }
-  path_->run_until([&] { return path_->echoes().is_complete(); },
-                   std::min(settings_.timeout, milliseconds{2000}));
+  timeline_.add(ProbeEvent::Direction::sent, "Send indications",
+                fmt::format("{} x {} bytes to the peer {}", send_indications, settings_.payload_size,
+                            peer.to_string()));
+  send_echoes(peer, send_indications);
   const RoundTrips trips = report_.send_round_trips = path_->echoes().summarize();
   timeline_.add(ProbeEvent::Direction::received, "Data indications",
                 fmt::format("{} of {} came back", trips.received, trips.sent));
-  if (trips.received > 0) {
-    const auto words = fmt::format("{} of {} echoed by {}, {:.1f} ms", trips.received, trips.sent,
-                                   peer.to_string(), trips.median_ms);
-    finish(ProbeStepName::send, trips.received == trips.sent ? ProbeOutcome::passed : ProbeOutcome::warned,
-           words);
-    return true;
+  const auto words = fmt::format("{} of {} echoed by {}, {:.1f} ms", trips.received, trips.sent,
+                                 peer.to_string(), trips.median_ms);
+  if (trips.received == 0) {
+    finish(ProbeStepName::send, ProbeOutcome::failed, "nothing came back from " + peer.to_string());
+    return loss_of(trips);
   }
-  ProbeLoss loss{.server = *report_.server,
-                 .relayed = *report_.relayed,
-                 .peer = peer,
-                 .sent = trips.sent,
-                 .seen_by_peer = path_->echoes().seen_by_peer,
-                 .greetings_relayed = path_->greetings_relayed(),
-                 .is_foreign_peer = settings_.peer && settings_.peer->port != 0};
-  end_with(ProbeStepName::send, diagnose_loss(loss));
-  return false;
+  finish(ProbeStepName::send, trips.received == trips.sent ? ProbeOutcome::passed : ProbeOutcome::warned,
+         words);
+  return std::nullopt;
 }
 
 bool ProbeRun::echo_by_channel(const SocketAddress& peer) {
@@ -346,40 +373,50 @@ bool ProbeRun::echo_by_channel(const SocketAddress& peer) {
     return false;
   }
   pass(ProbeStepName::channel_bind, fmt::format("channel {:#06x} to {}", channel, peer.to_string()));
-
   begin(ProbeStepName::channel_data);
-  path_->begin_echoes();
   timeline_.add(ProbeEvent::Direction::sent, "ChannelData",
                 fmt::format("{} x {} bytes", settings_.count, settings_.payload_size));
-  for (int i = 0; i < settings_.count; ++i) {
-    path_->send_numbered(peer, settings_.payload_size);
-    path_->run_until([] { return false; }, settings_.interval);
-  }
-  path_->run_until([&] { return path_->echoes().is_complete(); },
-                   std::min(settings_.timeout, milliseconds{2000}));
+  send_echoes(peer, settings_.count);
+  return judge_channel();
+}
+
+bool ProbeRun::judge_channel() {
   const RoundTrips trips = report_.channel_round_trips = path_->echoes().summarize();
   timeline_.add(ProbeEvent::Direction::received, "ChannelData",
                 fmt::format("{} of {} came back", trips.received, trips.sent));
   if (trips.received == 0) {
-    end_with(ProbeStepName::channel_data,
-             diagnose_loss({.server = *report_.server,
-                            .relayed = *report_.relayed,
-                            .peer = peer,
-                            .sent = trips.sent,
-                            .seen_by_peer = path_->echoes().seen_by_peer,
-                            .greetings_relayed = path_->greetings_relayed(),
-                            .is_foreign_peer = settings_.peer && settings_.peer->port != 0,
-                            .by_channel = true}));
+    ProbeLoss loss = loss_of(trips);
+    loss.by_channel = true;
+    end_with(ProbeStepName::channel_data, diagnose_loss(loss));
     return false;
   }
   const auto words = fmt::format("{} of {} echoed, round trip min {:.1f} median {:.1f} max {:.1f} ms",
                                  trips.received, trips.sent, trips.min_ms, trips.median_ms, trips.max_ms);
-  finish(ProbeStepName::channel_data,
-         trips.received == trips.sent ? ProbeOutcome::passed : ProbeOutcome::warned, words);
-  if (trips.received < trips.sent)
-    report_.warnings.push_back(fmt::format("{} of {} packets got lost: calls through this path will suffer.",
-                                           trips.sent - trips.received, trips.sent));
+  const int lost = trips.sent - trips.received;
+  finish(ProbeStepName::channel_data, lost == 0 ? ProbeOutcome::passed : ProbeOutcome::warned, words);
+  if (lost > 0)
+    report_.warnings.push_back(
+        fmt::format("{} of {} packets got lost: calls through this path will suffer.", lost, trips.sent));
   return true;
+}
+
+void ProbeRun::send_echoes(const SocketAddress& peer, int count) {
+  path_->begin_echoes();
+  for (int i = 0; i < count; ++i) {
+    path_->send_numbered(peer, settings_.payload_size);
+    path_->run_until([] { return false; }, settings_.interval);
+  }
+  path_->run_until([&] { return path_->echoes().is_complete(); }, std::min(settings_.timeout, echo_wait_max));
+}
+
+ProbeLoss ProbeRun::loss_of(const RoundTrips& trips) const {
+  return {.server = *report_.server,
+          .relayed = *report_.relayed,
+          .peer = *report_.peer,
+          .sent = trips.sent,
+          .seen_by_peer = path_->echoes().seen_by_peer,
+          .greetings_relayed = path_->greetings_relayed(),
+          .is_foreign_peer = has_foreign_peer()};
 }
 
 void ProbeRun::close() {
@@ -398,24 +435,33 @@ void ProbeRun::close() {
 
 // --- what steps share -------------------------------------------------------------------------------------
 
-std::vector<SocketAddress> ProbeRun::choose_peers() {
-  if (settings_.peer && settings_.peer->port != 0) return {*settings_.peer};
-  if (settings_.peer) return {{settings_.peer->ip, path_->peer_port()}};
-  std::vector<SocketAddress> peers;
+// Under which addresses the relay may reach this machine, the likeliest first.
+std::vector<IpAddress> ProbeRun::choose_peers() {
+  if (settings_.peer) return {settings_.peer->ip};
   const AddressFamily family = report_.relayed->ip.family();
-  const auto add = [&](const SocketAddress& peer) {
-    const bool is_known =
-        std::any_of(peers.begin(), peers.end(), [&](const auto& known) { return known.ip == peer.ip; });
-    if (!is_known && peer.ip.family() == family && peers.size() < peer_candidates_max) peers.push_back(peer);
+  std::vector<IpAddress> peers;
+  const auto add = [&](const IpAddress& ip) {
+    const bool is_known = std::find(peers.begin(), peers.end(), ip) != peers.end();
+    if (!is_known && ip.family() == family && peers.size() < peer_candidates_max) peers.push_back(ip);
   };
-  if (report_.server->ip.family() == family) {
-    path_->discover_peer();
-    path_->run_until([&] { return path_->seen().peer_mapped.has_value(); }, peer_binding_wait);
-    if (path_->seen().peer_mapped) add(*path_->seen().peer_mapped);
-  }
-  if (const auto local = local_address_towards(*report_.relayed)) add({*local, path_->peer_port()});
-  for (const IpAddress& ip : interface_addresses(family)) add({ip, path_->peer_port()});
+  if (report_.mapped) add(report_.mapped->ip);
+  if (const auto local = local_address_towards(*report_.relayed)) add(*local);
+  for (const IpAddress& ip : interface_addresses(family)) add(ip);
   return peers;
+}
+
+// The probe's own peer answers from the address that the relay was told, where the machine has it. Behind a
+// NAT the server tells how the peer's port looks from outside.
+std::optional<SocketAddress> ProbeRun::open_peer(const IpAddress& ip) {
+  if (has_foreign_peer()) return settings_.peer;
+  if (path_->open_peer(ip)) return SocketAddress{ip, path_->peer_port()};
+  if (!path_->open_peer(ip.is_v4() ? IpAddress{} : IpAddress::v6({}))) return std::nullopt;
+  if (settings_.peer || report_.server->ip.family() != ip.family())
+    return SocketAddress{ip, path_->peer_port()};
+  path_->discover_peer();
+  path_->run_until([&] { return path_->seen().peer_mapped.has_value(); }, peer_binding_wait);
+  const auto& mapped = path_->seen().peer_mapped;
+  return SocketAddress{ip, mapped ? mapped->port : path_->peer_port()};
 }
 
 // Ends early on a failure, and when ICMP or the kernel says that no answer can come.
@@ -443,8 +489,9 @@ ProbeEvidence ProbeRun::evidence() const {
   const ProbeSeen& seen = path_->seen();
   return {.server = *report_.server,
           .wall = read_clocks().wall,
-          .waited = settings_.timeout,
-          .transmissions = seen.transmissions,
+          .waited = milliseconds{std::lround(timeline_.elapsed_ms() -
+                                             (seen.has_answered ? step_began_ms_ : path_began_ms_))},
+          .transmissions = seen.has_answered ? seen.transmissions : seen.packets,
           .port_unreachable = seen.is_port_unreachable && !seen.has_answered,
           .send_error = seen.has_answered ? std::string{} : seen.send_error,
           .has_answered_before = seen.has_answered,

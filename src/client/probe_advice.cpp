@@ -61,12 +61,13 @@ Diagnosis diagnose_silence(const ClientFailure& failure, const ProbeEvidence& ev
   const std::string port = std::to_string(evidence.server.port);
   if (evidence.port_unreachable)
     return {
-        fmt::format("Nothing listens on UDP port {} of {}: the host itself says \"port unreachable\".", port,
+        fmt::format("Nothing listens on UDP port {} of {}: it says \"port unreachable\".", port,
                     evidence.server.ip.to_string()),
         {"Is the TURN server running? On its host, `ss -lunp` lists the UDP ports that are open.",
          fmt::format("Is {} the right port? TURN over UDP is on 3478 as a rule; 5349 is for TLS.", port),
          "Does the server listen on this address? It may be bound to another one (turnpike: [turn] listen, "
-         "coturn: listening-ip)."}};
+         "coturn: listening-ip).",
+         "A firewall that rejects packets, instead of dropping them, answers in the same way."}};
   if (!evidence.send_error.empty())
     return {fmt::format("This machine cannot send to {}: {}.", server, evidence.send_error),
             {"Is there a network, and a route for this address family? Try --ipv4 or --ipv6."}};

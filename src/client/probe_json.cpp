@@ -1,3 +1,4 @@
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "client/probe.hpp"
@@ -7,6 +8,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Microseconds are as fine as these clocks are true.
+double rounded(double ms) { return std::round(ms * 1000) / 1000; }
+
 Json to_json(const std::optional<SocketAddress>& address) {
   return address ? Json(address->to_string()) : Json(nullptr);
 }
@@ -14,9 +18,9 @@ Json to_json(const std::optional<SocketAddress>& address) {
 Json to_json(const RoundTrips& trips) {
   Json json{{"sent", trips.sent}, {"received", trips.received}};
   if (trips.received > 0) {
-    json["min_ms"] = trips.min_ms;
-    json["median_ms"] = trips.median_ms;
-    json["max_ms"] = trips.max_ms;
+    json["min_ms"] = rounded(trips.min_ms);
+    json["median_ms"] = rounded(trips.median_ms);
+    json["max_ms"] = rounded(trips.max_ms);
   }
   return json;
 }
@@ -49,7 +53,7 @@ Json steps_of(const ProbeReport& report) {
   for (const ProbeStep& step : report.steps)
     steps.push_back({{"name", client::to_string(step.name)},
                      {"outcome", client::to_string(step.outcome)},
-                     {"took_ms", step.took_ms},
+                     {"took_ms", rounded(step.took_ms)},
                      {"words", step.words}});
   return steps;
 }
@@ -57,7 +61,7 @@ Json steps_of(const ProbeReport& report) {
 Json timeline_of(const ProbeReport& report) {
   Json timeline = Json::array();
   for (const ProbeEvent& event : report.timeline)
-    timeline.push_back({{"at_ms", event.at_ms},
+    timeline.push_back({{"at_ms", rounded(event.at_ms)},
                         {"direction", to_string(event.direction)},
                         {"message", event.message},
                         {"result", event.result}});
@@ -81,7 +85,7 @@ std::string format_json(const ProbeReport& report) {
                          {"channel_data", to_json(report.channel_round_trips)}};
   json["steps"] = steps_of(report);
   json["timeline"] = timeline_of(report);
-  json["took_ms"] = report.took_ms;
+  json["took_ms"] = rounded(report.took_ms);
   // A server may send words that are not UTF-8; they are shown with replacement characters.
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }

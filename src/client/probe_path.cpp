@@ -124,11 +124,14 @@ bool ProbePath::run_until(FunctionRef<bool()> is_done, milliseconds timeout) {
   return is_done();
 }
 
-std::optional<std::string> ProbePath::open_peer(AddressFamily family) {
-  auto socket = UdpSocket::open(family);
-  if (!socket) return socket.error().message();
+std::expected<void, std::string> ProbePath::open_peer(const IpAddress& local) {
+  auto socket = UdpSocket::open(local);
+  if (!socket) return std::unexpected(socket.error().message());
   peer_socket_.emplace(std::move(*socket));
-  return std::nullopt;
+  seen_.peer_mapped.reset();
+  greetings_relayed_ = 0;
+  greeted_from_.reset();
+  return {};
 }
 
 std::uint16_t ProbePath::peer_port() const {
@@ -204,7 +207,9 @@ void ProbePath::on_traced(const turn::Traced& step) {
 }
 
 void ProbePath::on_sent(const turn::Traced& step) {
-  seen_.transmissions = step.transmission;
+  ++seen_.packets;
+  if (step.transmission == 1) seen_.asked = step.method;
+  if (step.method == seen_.asked) seen_.transmissions = step.transmission;
   std::string result;
   if (step.transmission > 1)
     result = fmt::format("again (packet {}): no answer yet", step.transmission);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -46,7 +47,9 @@ struct ProbeSeen {
   bool is_bound = false;
   bool has_answered = false;         // anything from the server
   bool is_port_unreachable = false;  // ICMP
-  int transmissions = 0;             // of the latest request
+  stun::Method asked{};              // the latest request
+  int transmissions = 0;             // of it
+  int packets = 0;                   // requests and repetitions, together
   std::uint16_t unauthentic_code = 0;
   bool has_unauthentic_answer = false;
   std::vector<std::string> realms;
@@ -77,7 +80,8 @@ class ProbePath {
   bool run_until(FunctionRef<bool()> is_done, std::chrono::milliseconds timeout);
 
   // The probe's own peer.
-  std::optional<std::string> open_peer(AddressFamily family);
+  // Closes the one before. The error is the kernel's sentence.
+  std::expected<void, std::string> open_peer(const IpAddress& local);
   std::uint16_t peer_port() const;
   void discover_peer();                      // Binding from the peer's socket
   void greet(const SocketAddress& relayed);  // opens a NAT before the peer

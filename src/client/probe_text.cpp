@@ -121,7 +121,7 @@ std::string format_event(const ProbeEvent& event) {
                                  : event.direction == ProbeEvent::Direction::received ? "<-"
                                                                                       : "  ";
   const std::string line = fmt::format("{:8.1f} ms  {}  {}", event.at_ms, arrow, event.message);
-  return to_printable(event.result.empty() ? line : fmt::format("{:<42}  {}", line, event.result));
+  return to_printable(event.result.empty() ? line : fmt::format("{:<45}  {}", line, event.result));
 }
 
 std::string format_summary(const ProbeReport& report) {

@@ -75,12 +75,12 @@ bool is_special(const IpAddress& ip) {
 
 }  // namespace
 
-std::expected<UdpSocket, std::error_code> UdpSocket::open(AddressFamily family) {
-  const int descriptor = ::socket(to_domain(family), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+std::expected<UdpSocket, std::error_code> UdpSocket::open(const IpAddress& local) {
+  const int descriptor = ::socket(to_domain(local.family()), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return std::unexpected(last_error());
   UdpSocket socket{descriptor};
-  const RawAddress any = to_raw({family == AddressFamily::ipv4 ? IpAddress{} : IpAddress::v6({}), 0});
-  if (::bind(descriptor, any.get(), any.size) != 0) return std::unexpected(last_error());
+  const RawAddress raw = to_raw({local, 0});
+  if (::bind(descriptor, raw.get(), raw.size) != 0) return std::unexpected(last_error());
   return socket;
 }
 

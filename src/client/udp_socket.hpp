@@ -15,8 +15,8 @@ namespace turnpike::client {
 
 class UdpSocket {
  public:
-  // Bound to any free port of the wildcard address.
-  static std::expected<UdpSocket, std::error_code> open(AddressFamily family);
+  // Bound to any free port of the address, which may be the wildcard.
+  static std::expected<UdpSocket, std::error_code> open(const IpAddress& local);
   // Sends to and hears `remote` alone; ICMP errors come back as errors of send and receive.
   static std::expected<UdpSocket, std::error_code> connect(const SocketAddress& remote);
 
