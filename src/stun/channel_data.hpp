@@ -38,7 +38,8 @@ inline std::optional<ChannelData> decode_channel_data(Bytes datagram) {
   return ChannelData{channel, datagram.subspan(channel_header_size, length)};
 }
 
-inline std::array<Byte, channel_header_size> encode_channel_header(std::uint16_t channel, std::size_t length) {
+inline std::array<Byte, channel_header_size> encode_channel_header(std::uint16_t channel,
+                                                                   std::size_t length) {
   std::array<Byte, channel_header_size> header;
   store_big(header.data(), channel);
   store_big(header.data() + 2, static_cast<std::uint16_t>(length));

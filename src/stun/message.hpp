@@ -9,6 +9,7 @@
 #include <expected>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/address.hpp"
 #include "base/bytes.hpp"
@@ -39,10 +40,10 @@ enum class Class : std::uint16_t { request = 0x000, indication = 0x010, success 
 using TransactionId = std::array<Byte, 12>;
 
 enum class DecodeError : std::uint8_t {
-  too_short,         // fewer bytes than a header
-  not_stun,          // the two top bits or the magic cookie are wrong
-  wrong_length,      // the length field does not end where the datagram ends, or is no multiple of 4
-  attribute_overrun, // an attribute reaches beyond the message
+  too_short,          // fewer bytes than a header
+  not_stun,           // the two top bits or the magic cookie are wrong
+  wrong_length,       // the length field does not end where the datagram ends, or is no multiple of 4
+  attribute_overrun,  // an attribute reaches beyond the message
   too_many_attributes,
 };
 std::string_view to_string(DecodeError error);
@@ -68,7 +69,13 @@ class Field {
 };
 
 class Message {
+  // Only decode() makes messages; it fills one in its place, for a message is too large to move around.
+  struct Blank {
+    explicit Blank() = default;
+  };
+
  public:
+  explicit Message(Blank) {}
   // The datagram must be exactly one message.
   static std::expected<Message, DecodeError> decode(Bytes datagram);
 
@@ -92,14 +99,14 @@ class Message {
 
   // Typed readers; malformed when the size or the content is wrong for the type.
   Field<std::string_view> text(AttributeType type, std::size_t bytes_max) const;
-  Field<std::uint32_t> u32(AttributeType type) const;                     // LIFETIME, CONNECTION-ID
-  Field<std::uint16_t> channel_number() const;
-  Field<SocketAddress> address(AttributeType type) const;                 // MAPPED-ADDRESS, ALTERNATE-SERVER
+  Field<std::uint32_t> u32(AttributeType type) const;      // LIFETIME, CONNECTION-ID
+  Field<std::uint16_t> channel_number() const;             // of any range
+  Field<SocketAddress> address(AttributeType type) const;  // MAPPED-ADDRESS, ALTERNATE-SERVER
   Field<SocketAddress> xor_address(AttributeType type) const;
-  Field<SocketAddress> to_xor_address(Bytes value) const;                 // one occurrence of for_each
-  Field<std::uint8_t> requested_transport() const;                        // the IANA protocol number
-  Field<AddressFamily> address_family(AttributeType type) const;          // REQUESTED-, ADDITIONAL-
-  Field<bool> even_port() const;                                          // the R bit
+  Field<SocketAddress> to_xor_address(Bytes value) const;         // one occurrence of for_each
+  Field<std::uint8_t> requested_transport() const;                // the IANA protocol number
+  Field<AddressFamily> address_family(AttributeType type) const;  // REQUESTED-, ADDITIONAL-
+  Field<bool> even_port() const;                                  // the R bit
   Field<std::array<Byte, 8>> reservation_token() const;
   Field<std::array<Byte, 32>> userhash() const;
   Field<ErrorValue> error_code() const;
@@ -116,9 +123,14 @@ class Message {
  private:
   struct Entry {
     std::uint16_t type;
-    std::uint16_t offset;  // of the value
+    std::uint16_t offset;  // of the value, from the end of the header
     std::uint16_t size;    // of the value, unpadded
   };
+  std::optional<DecodeError> read(Bytes datagram);
+  std::optional<DecodeError> read_attributes();
+  const Entry* find_entry(AttributeType type) const;
+  Bytes value_of(const Entry& entry) const;
+
   Bytes datagram_;
   Method method_{};
   Class class_{};
@@ -126,7 +138,8 @@ class Message {
   std::array<Entry, attributes_max> entries_;
 };
 
-// Writes one message into the caller's buffer. When the buffer is too small, finish() returns nothing.
+// Writes one message into the caller's buffer. When the buffer is too small, or a value does not fit its
+// attribute, finish() returns nothing.
 class Writer {
  public:
   Writer(MutableBytes buffer, Method method, Class message_class, const TransactionId& transaction);
@@ -158,11 +171,18 @@ class Writer {
   std::optional<Bytes> finish() const;
 
  private:
+  // What may still follow: each step closes the message for what comes before it.
+  enum class Step : std::uint8_t { attributes, integrity, integrity_sha256, fingerprint, data };
+
   MutableBytes reserve(AttributeType type, std::size_t size);
-  void set_length(std::size_t body);
+  Writer& add_error_value(AttributeType type, const std::array<Byte, 4>& head, std::string_view reason);
+  Bytes reserve_seal(Step step, AttributeType type, std::size_t size);
+  bool open(AttributeType type, std::size_t size, std::size_t buffered);
+
   MutableBytes buffer_;
   std::size_t size_ = 0;
   bool overflow_ = false;
+  Step step_ = Step::attributes;
   TransactionId transaction_{};
 };
 
