@@ -35,7 +35,8 @@ std::uint64_t hash_address(const IpAddress& address, std::uint64_t port, std::ui
 }  // namespace
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
-  if (text.size() >= INET6_ADDRSTRLEN) return std::nullopt;
+  // A zero byte would end the text for inet_pton before its end.
+  if (text.size() >= INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos) return std::nullopt;
   const std::string zero_terminated{text};
   if (text.find(':') != std::string_view::npos) {
     std::array<Byte, 16> bytes{};

@@ -75,7 +75,8 @@ CipherContext start_gcm(Bytes key, Bytes nonce, Bytes additional_data, bool encr
   CipherContext context{EVP_CIPHER_CTX_new()};
   int written = 0;
   check(EVP_CipherInit_ex(context.get(), gcm_for(key), nullptr, nullptr, nullptr, encrypt ? 1 : 0) == 1);
-  check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_IVLEN, static_cast<int>(nonce.size()), nullptr) == 1);
+  check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_IVLEN, static_cast<int>(nonce.size()),
+                            nullptr) == 1);
   check(EVP_CipherInit_ex(context.get(), nullptr, nullptr, key.data(), nonce.data(), encrypt ? 1 : 0) == 1);
   if (!additional_data.empty())
     check(EVP_CipherUpdate(context.get(), nullptr, &written, additional_data.data(),
@@ -155,7 +156,8 @@ std::optional<ByteVector> aes_gcm_open(Bytes key, Bytes nonce, Bytes additional_
   if (EVP_CipherUpdate(context.get(), plaintext.data(), &written, ciphertext.data(),
                        static_cast<int>(ciphertext.size())) != 1)
     return std::nullopt;
-  check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag.size()), tag.data()) == 1);
+  check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag.size()), tag.data()) ==
+        1);
   if (EVP_CipherFinal_ex(context.get(), plaintext.data() + written, &written) != 1) return std::nullopt;
   return plaintext;
 }
