@@ -1,5 +1,7 @@
 #include "turn/client_request.hpp"
 
+#include <algorithm>
+
 #include "base/check.hpp"
 #include "stun/channel_data.hpp"
 
@@ -77,10 +79,8 @@ ByteVector encode_send_indication(const SocketAddress& peer, Bytes payload, bool
 
 ByteVector encode_channel_data(std::uint16_t channel, Bytes payload) {
   const auto header = stun::encode_channel_header(channel, payload.size());
-  ByteVector bytes;
-  bytes.reserve(header.size() + payload.size());
-  bytes.insert(bytes.end(), header.begin(), header.end());
-  bytes.insert(bytes.end(), payload.begin(), payload.end());
+  ByteVector bytes(header.size() + payload.size());
+  std::copy(payload.begin(), payload.end(), std::copy(header.begin(), header.end(), bytes.begin()));
   return bytes;
 }
 
