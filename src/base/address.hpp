@@ -33,16 +33,16 @@ class IpAddress {
   // "192.0.2.1" or "2001:db8::1"; no brackets, no zone.
   static std::optional<IpAddress> parse(std::string_view text);
 
-  constexpr AddressFamily family() const { return family_; }
-  constexpr bool is_v4() const { return family_ == AddressFamily::ipv4; }
+  [[nodiscard]] constexpr AddressFamily family() const { return family_; }
+  [[nodiscard]] constexpr bool is_v4() const { return family_ == AddressFamily::ipv4; }
   // 4 or 16 bytes.
-  Bytes bytes() const { return {bytes_.data(), is_v4() ? std::size_t{4} : std::size_t{16}}; }
-  bool is_unspecified() const { return *this == IpAddress{} || *this == v6({}); }
+  [[nodiscard]] Bytes bytes() const { return {bytes_.data(), is_v4() ? std::size_t{4} : std::size_t{16}}; }
+  [[nodiscard]] bool is_unspecified() const { return *this == IpAddress{} || *this == v6({}); }
 
   // An IPv4-mapped IPv6 address (::ffff:a.b.c.d) becomes the IPv4 address that it stands for.
-  IpAddress canonical() const;
+  [[nodiscard]] IpAddress canonical() const;
 
-  std::string to_string() const;
+  [[nodiscard]] std::string to_string() const;
   auto operator<=>(const IpAddress&) const = default;
 
  private:
@@ -56,7 +56,7 @@ struct SocketAddress {
 
   // "192.0.2.1:3478" or "[2001:db8::1]:3478".
   static std::optional<SocketAddress> parse(std::string_view text);
-  std::string to_string() const;
+  [[nodiscard]] std::string to_string() const;
   auto operator<=>(const SocketAddress&) const = default;
 };
 
@@ -66,8 +66,8 @@ struct IpPrefix {
   std::uint8_t length = 0;  // bits
 
   static std::optional<IpPrefix> parse(std::string_view text);
-  bool contains(const IpAddress& address) const;
-  std::string to_string() const;
+  [[nodiscard]] bool contains(const IpAddress& address) const;
+  [[nodiscard]] std::string to_string() const;
   bool operator==(const IpPrefix&) const = default;
 };
 

@@ -16,12 +16,16 @@ class FunctionRef<Result(Arguments...)> {
   template <typename Callable>
     requires(!std::is_same_v<std::remove_cvref_t<Callable>, FunctionRef> &&
              std::is_invocable_r_v<Result, Callable&, Arguments...>)
-  FunctionRef(Callable&& callable)  // implicit, as a lambda at the call should need no ceremony
-      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
-        call_([](void* object, Arguments... arguments) -> Result {
-          return (*static_cast<std::remove_reference_t<Callable>*>(object))(
-              std::forward<Arguments>(arguments)...);
-        }) {}
+  FunctionRef(Callable&& callable) {  // implicit, as a lambda at the call should need no ceremony
+    using Target = std::remove_reference_t<Callable>;
+    if constexpr (std::is_function_v<Target>)
+      object_ = reinterpret_cast<void*>(std::addressof(callable));
+    else
+      object_ = const_cast<void*>(static_cast<const void*>(std::addressof(callable)));
+    call_ = [](void* object, Arguments... arguments) -> Result {
+      return (*reinterpret_cast<Target*>(object))(std::forward<Arguments>(arguments)...);
+    };
+  }
 
   Result operator()(Arguments... arguments) const {
     return call_(object_, std::forward<Arguments>(arguments)...);

@@ -21,6 +21,13 @@ TEST(FunctionRef, CallsALambdaWithItsCaptures) {
   EXPECT_EQ(calls, 1);
 }
 
+int twice(int argument) { return argument * 2; }
+
+TEST(FunctionRef, CallsAFunctionAndAPointerToOne) {
+  EXPECT_EQ(apply(twice, 4), 8);
+  EXPECT_EQ(apply(&twice, 4), 8);
+}
+
 TEST(FunctionRef, ChangesTheCallableItselfAndNotACopy) {
   auto count = [calls = 0](int) mutable { return ++calls; };
   apply(count, 0);

@@ -28,7 +28,7 @@ class LogKey {
   consteval LogKey(const char* text) : text_(text) {  // implicit, so that {"relay", value} reads as it should
     if (!is_acceptable(text_)) refuse_log_key();
   }
-  constexpr std::string_view text() const { return text_; }
+  [[nodiscard]] constexpr std::string_view text() const { return text_; }
 
   static constexpr bool is_acceptable(std::string_view text) {
     if (text.empty() || text == "time" || text == "level" || text == "event") return false;
@@ -60,8 +60,8 @@ class LogField {
   LogField(LogKey key, std::floating_point auto value) : key_(key.text()), value_(double{value}) {}
   LogField(LogKey key, const Secret& value) = delete;
 
-  std::string_view key() const { return key_; }
-  const Value& value() const { return value_; }
+  [[nodiscard]] std::string_view key() const { return key_; }
+  [[nodiscard]] const Value& value() const { return value_; }
 
  private:
   std::string_view key_;
@@ -87,7 +87,7 @@ class Log {
   void write(LogLevel level, std::string_view event, Fields fields);
 
   // For callers whose fields cost something to prepare.
-  bool shows(LogLevel level) const;
+  [[nodiscard]] bool shows(LogLevel level) const;
   void set_level_min(LogLevel level);
 
  private:

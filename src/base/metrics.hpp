@@ -63,7 +63,7 @@ class Registry {
   void on_collect(std::function<void(Samples&)> source);
 
   // Families by name, metrics by labels: the same values give the same text.
-  std::string serialise() const;
+  [[nodiscard]] std::string serialise() const;
 
  private:
   struct Backend;

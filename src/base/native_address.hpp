@@ -21,7 +21,7 @@ struct NativeAddress {
   NativeAddress() : v6{} {}
   explicit NativeAddress(const SocketAddress& address);
   // Nothing when the kernel gave another family.
-  std::optional<SocketAddress> to_address() const;
+  [[nodiscard]] std::optional<SocketAddress> to_address() const;
 };
 
 }  // namespace turnpike

@@ -45,7 +45,7 @@ class ListedRandom final : public Random {
     store_big<std::uint32_t>(bytes.data(), drawn_ < words_.size() ? words_[drawn_] : 0);
     ++drawn_;
   }
-  std::size_t drawn() const { return drawn_; }
+  [[nodiscard]] std::size_t drawn() const { return drawn_; }
 
  private:
   std::vector<std::uint32_t> words_;

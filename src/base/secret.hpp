@@ -21,11 +21,11 @@ class Secret {
   ~Secret() { wipe(); }
 
   // Named so that each use shows in a search: the bytes leave their protection here.
-  Bytes reveal() const { return bytes_; }
-  std::string_view reveal_text() const { return as_text(bytes_); }
-  std::size_t size() const { return bytes_.size(); }
-  bool empty() const { return bytes_.empty(); }
-  bool equals(Bytes other) const;  // constant time for equal sizes
+  [[nodiscard]] Bytes reveal() const { return bytes_; }
+  [[nodiscard]] std::string_view reveal_text() const { return as_text(bytes_); }
+  [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+  [[nodiscard]] bool empty() const { return bytes_.empty(); }
+  [[nodiscard]] bool equals(Bytes other) const;  // constant time for equal sizes
 
  private:
   void wipe();
