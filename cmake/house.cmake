@@ -9,6 +9,11 @@ option(HOUSE_FUZZ "build the libFuzzer targets (clang)" OFF)
 set(HOUSE_SANITIZE "" CACHE STRING "sanitizers, as -fsanitize= takes them")
 option(HOUSE_COVERAGE "instrument for gcov" OFF)
 
+find_program(HOUSE_CCACHE ccache)
+if(HOUSE_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${HOUSE_CCACHE})
+endif()
+
 add_library(house_options INTERFACE)
 target_compile_features(house_options INTERFACE cxx_std_23)
 target_compile_options(house_options INTERFACE
