@@ -55,8 +55,8 @@ class Field {
   static Field absent() { return Field{State::absent, T{}}; }
   static Field malformed() { return Field{State::malformed, T{}}; }
   Field(T value) : state_(State::present), value_(std::move(value)) {}
-  bool is_absent() const { return state_ == State::absent; }
-  bool is_malformed() const { return state_ == State::malformed; }
+  [[nodiscard]] bool is_absent() const { return state_ == State::absent; }
+  [[nodiscard]] bool is_malformed() const { return state_ == State::malformed; }
   explicit operator bool() const { return state_ == State::present; }
   const T& operator*() const { return value_; }
   const T* operator->() const { return &value_; }
@@ -77,17 +77,17 @@ class Message {
  public:
   explicit Message(Blank) {}
   // The datagram must be exactly one message.
-  static std::expected<Message, DecodeError> decode(Bytes datagram);
+  [[nodiscard]] static std::expected<Message, DecodeError> decode(Bytes datagram);
 
-  Method method() const { return method_; }
-  Class message_class() const { return class_; }
-  TransactionId transaction_id() const;
-  Bytes bytes() const { return datagram_; }
+  [[nodiscard]] Method method() const { return method_; }
+  [[nodiscard]] Class message_class() const { return class_; }
+  [[nodiscard]] TransactionId transaction_id() const;
+  [[nodiscard]] Bytes bytes() const { return datagram_; }
 
   // The first attribute of the type that counts: RFC 8489 section 14.5 takes out what follows
   // MESSAGE-INTEGRITY, but MESSAGE-INTEGRITY-SHA256 and FINGERPRINT.
-  std::optional<Bytes> find(AttributeType type) const;
-  bool has(AttributeType type) const { return find(type).has_value(); }
+  [[nodiscard]] std::optional<Bytes> find(AttributeType type) const;
+  [[nodiscard]] bool has(AttributeType type) const { return find(type).has_value(); }
   // Every occurrence that counts, in order.
   void for_each(FunctionRef<void(AttributeType, Bytes)> visit) const;
   // Comprehension-required types outside of `understood`, each once, in order, at most 16.
@@ -95,30 +95,30 @@ class Message {
     std::array<std::uint16_t, 16> types{};
     std::size_t count = 0;
   };
-  Unknown unknown_required(FunctionRef<bool(AttributeType)> understood) const;
+  [[nodiscard]] Unknown unknown_required(FunctionRef<bool(AttributeType)> understood) const;
 
   // Typed readers; malformed when the size or the content is wrong for the type.
-  Field<std::string_view> text(AttributeType type, std::size_t bytes_max) const;
-  Field<std::uint32_t> u32(AttributeType type) const;      // LIFETIME, CONNECTION-ID
-  Field<std::uint16_t> channel_number() const;             // of any range
-  Field<SocketAddress> address(AttributeType type) const;  // MAPPED-ADDRESS, ALTERNATE-SERVER
-  Field<SocketAddress> xor_address(AttributeType type) const;
-  Field<SocketAddress> to_xor_address(Bytes value) const;         // one occurrence of for_each
-  Field<std::uint8_t> requested_transport() const;                // the IANA protocol number
-  Field<AddressFamily> address_family(AttributeType type) const;  // REQUESTED-, ADDITIONAL-
-  Field<bool> even_port() const;                                  // the R bit
-  Field<std::array<Byte, 8>> reservation_token() const;
-  Field<std::array<Byte, 32>> userhash() const;
-  Field<ErrorValue> error_code() const;
-  Field<AddressErrorValue> address_error_code() const;
-  Field<IcmpValue> icmp() const;
-  Field<PasswordAlgorithmValue> password_algorithm() const;
-  Field<PasswordAlgorithmList> password_algorithms() const;
+  [[nodiscard]] Field<std::string_view> text(AttributeType type, std::size_t bytes_max) const;
+  [[nodiscard]] Field<std::uint32_t> u32(AttributeType type) const;      // LIFETIME, CONNECTION-ID
+  [[nodiscard]] Field<std::uint16_t> channel_number() const;             // of any range
+  [[nodiscard]] Field<SocketAddress> address(AttributeType type) const;  // MAPPED-ADDRESS, ALTERNATE-SERVER
+  [[nodiscard]] Field<SocketAddress> xor_address(AttributeType type) const;
+  [[nodiscard]] Field<SocketAddress> to_xor_address(Bytes value) const;         // one occurrence of for_each
+  [[nodiscard]] Field<std::uint8_t> requested_transport() const;                // the IANA protocol number
+  [[nodiscard]] Field<AddressFamily> address_family(AttributeType type) const;  // REQUESTED-, ADDITIONAL-
+  [[nodiscard]] Field<bool> even_port() const;                                  // the R bit
+  [[nodiscard]] Field<std::array<Byte, 8>> reservation_token() const;
+  [[nodiscard]] Field<std::array<Byte, 32>> userhash() const;
+  [[nodiscard]] Field<ErrorValue> error_code() const;
+  [[nodiscard]] Field<AddressErrorValue> address_error_code() const;
+  [[nodiscard]] Field<IcmpValue> icmp() const;
+  [[nodiscard]] Field<PasswordAlgorithmValue> password_algorithm() const;
+  [[nodiscard]] Field<PasswordAlgorithmList> password_algorithms() const;
 
   // Integrity over this message as received. False also when the attribute is absent or has a wrong size.
-  bool verify_integrity(Bytes key) const;         // MESSAGE-INTEGRITY, HMAC-SHA1
-  bool verify_integrity_sha256(Bytes key) const;  // MESSAGE-INTEGRITY-SHA256, all 32 bytes
-  bool verify_fingerprint() const;
+  [[nodiscard]] bool verify_integrity(Bytes key) const;         // MESSAGE-INTEGRITY, HMAC-SHA1
+  [[nodiscard]] bool verify_integrity_sha256(Bytes key) const;  // MESSAGE-INTEGRITY-SHA256, all 32 bytes
+  [[nodiscard]] bool verify_fingerprint() const;
 
  private:
   struct Entry {
@@ -128,8 +128,8 @@ class Message {
   };
   std::optional<DecodeError> read(Bytes datagram);
   std::optional<DecodeError> read_attributes();
-  const Entry* find_entry(AttributeType type) const;
-  Bytes value_of(const Entry& entry) const;
+  [[nodiscard]] const Entry* find_entry(AttributeType type) const;
+  [[nodiscard]] Bytes value_of(const Entry& entry) const;
 
   Bytes datagram_;
   Method method_{};
@@ -168,7 +168,7 @@ class Writer {
   Writer& add_integrity_sha256(Bytes key);
   Writer& add_fingerprint();
 
-  std::optional<Bytes> finish() const;
+  [[nodiscard]] std::optional<Bytes> finish() const;
 
  private:
   // What may still follow: each step closes the message for what comes before it.

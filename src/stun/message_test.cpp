@@ -225,8 +225,8 @@ TEST(UnknownRequired, IsEmptyWhenAllIsUnderstood) {
 }
 
 TEST(UnknownRequired, StopsAtSixteen) {
-  std::vector<AttributeType> types;
-  for (std::uint16_t i = 0; i < 20; ++i) types.push_back(static_cast<AttributeType>(0x7000 + i));
+  std::vector<AttributeType> types(20);
+  for (std::size_t i = 0; i < types.size(); ++i) types[i] = static_cast<AttributeType>(0x7000 + i);
   const ByteVector bytes = with_tail(binding("0000"), types);
   const auto unknown = read(bytes).unknown_required(understands_username);
   ASSERT_EQ(unknown.count, unknown.types.size());

@@ -5,8 +5,6 @@
 namespace turnpike::stun {
 namespace {
 
-using test::hex;
-using test::read;
 using test::written;
 
 // The body, without the header, as hex.
