@@ -54,17 +54,17 @@ Key make_long_term_key(PasswordAlgorithm algorithm, std::string_view username, s
 
 // What a credential may do. Zero and empty mean: as the server's own limits say.
 struct Policy {
-  std::uint32_t allocations_max = 0;      // at the same time, per subject
-  std::uint64_t bytes_per_second = 0;     // per allocation, both directions together
-  std::vector<IpPrefix> allowed_peers;    // narrows what the server's own peer policy allows
+  std::uint32_t allocations_max = 0;    // at the same time, per subject
+  std::uint64_t bytes_per_second = 0;   // per allocation, both directions together
+  std::vector<IpPrefix> allowed_peers;  // narrows what the server's own peer policy allows
   bool operator==(const Policy&) const = default;
 };
 
 struct Claim {
   std::string_view realm;
-  std::string_view username;              // empty when userhash is given
+  std::string_view username;  // empty when userhash is given
   const Userhash* userhash = nullptr;
-  Bytes token;                            // ACCESS-TOKEN; empty when absent
+  Bytes token;  // ACCESS-TOKEN; empty when absent
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
 };
 
@@ -74,12 +74,12 @@ using Proof = FunctionRef<bool(Bytes key)>;
 // A verified credential. Immutable; allocations share it.
 struct Grant {
   Source source = Source::static_user;
-  std::string username;                   // as on the wire: what 441 compares
-  std::string subject;                    // opaque: what quotas and revocation by subject compare
-  std::string kid;                        // token: the AS-RS key that opened it; computed: the key id, if any
+  std::string username;  // as on the wire: what 441 compares
+  std::string subject;   // opaque: what quotas and revocation by subject compare
+  std::string kid;       // token: the AS-RS key that opened it; computed: the key id, if any
   std::optional<crypto::Sha256> token_hash;  // token: SHA-256 of the binary token
-  Userhash userhash{};                    // of username and realm
-  Key key;                                // the key that proved the request
+  Userhash userhash{};                       // of username and realm
+  Key key;                                   // the key that proved the request
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
   Policy policy;
   WallTime expires_at = WallTime::max();  // max: never
@@ -88,15 +88,15 @@ using GrantPtr = std::shared_ptr<const Grant>;
 
 // Counted and logged, never told to the client: outside, every one is the same 401.
 enum class Refusal : std::uint8_t {
-  unknown_user,          // no source knows this name
-  wrong_key,             // the name is known, the integrity check fails
-  malformed_username,    // looks like a computed or token username, but does not parse
+  unknown_user,        // no source knows this name
+  wrong_key,           // the name is known, the integrity check fails
+  malformed_username,  // looks like a computed or token username, but does not parse
   expired,
-  not_yet_valid,         // pushed with not_before; a token dated in the future
+  not_yet_valid,  // pushed with not_before; a token dated in the future
   revoked,
-  unknown_key,           // a kid or key id that is not configured
+  unknown_key,  // a kid or key id that is not configured
   token_malformed,
-  token_forged,          // the AEAD does not open: wrong key, wrong server name, altered bytes
+  token_forged,  // the AEAD does not open: wrong key, wrong server name, altered bytes
   token_without_lifetime,
   wrong_realm,
 };
@@ -107,8 +107,8 @@ std::string_view to_string(Refusal refusal);  // "unknown_user", ... : metric la
 struct Revocation {
   enum class By : std::uint8_t { username, subject, kid, token_hash };
   By by = By::username;
-  std::string value;                      // token_hash: 64 hex digits
-  WallTime until = WallTime::max();       // when the credential would have ended anyway
+  std::string value;                 // token_hash: 64 hex digits
+  WallTime until = WallTime::max();  // when the credential would have ended anyway
 };
 bool matches(const Revocation& revocation, const Grant& grant);
 

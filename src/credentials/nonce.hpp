@@ -16,7 +16,7 @@
 
 namespace turnpike::credentials {
 
-struct SecurityFeatures {  // RFC 8489 section 9.2
+struct SecurityFeatures {            // RFC 8489 section 9.2
   bool password_algorithms = false;  // bit 0, the most significant
   bool username_anonymity = false;   // bit 1
   bool operator==(const SecurityFeatures&) const = default;
