@@ -1,10 +1,10 @@
 #include "client/load.hpp"
 
+#include <poll.h>
 #include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "client/load_flows.hpp"
@@ -168,7 +168,7 @@ std::expected<LoadReport, std::string> run_checked(const LoadSettings& settings)
   if (has_traffic(settings.pattern))
     if (auto ran = run_traffic(settings, *flows, report); !ran)
       return std::unexpected(std::move(ran.error()));
-  if (settings.hold.count() > 0) std::this_thread::sleep_for(settings.hold);
+  if (settings.hold.count() > 0) ::poll(nullptr, 0, static_cast<int>(settings.hold.count()));
   if (settings.delete_at_end && settings.pattern != LoadPattern::churn) report.deletion = flows->take_down();
   if (report.memory && report.deletion) {
     const auto deleted = resident_bytes(settings);
