@@ -198,6 +198,8 @@ class House:
         for folder, folders, names in os.walk(self.root):
             folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
             for name in names:
+                if name == ".git":  # of a worktree: a file
+                    continue
                 yield (Path(folder) / name).relative_to(self.root).as_posix()
 
     def report(self, path, line, rule, what):
