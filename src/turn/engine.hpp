@@ -56,11 +56,14 @@ class Engine {
   std::optional<Deliver> on_peer_datagram(RelayPortId at, const SocketAddress& from, Bytes datagram, Now now);
   // RFC 8656 section 11.5. An ICMP error for a packet that went from this port to this peer.
   void on_peer_icmp(RelayPortId at, const SocketAddress& peer, const stun::IcmpValue& icmp, Now now);
+  // The answer to an OpenPort. False also tells, at any later time, that the socket of a port is lost.
   void on_port_opened(RelayPortId port, bool opened, Now now);
   void on_timeout(Now now);
 
   // Ends the allocations that match and, by the registry's deny-list, refuses new ones. Returns how many ended.
   std::size_t revoke(const credentials::Revocation& revocation, Now now);
+  // Refuses new allocations with 486 from now on; running ones go on.
+  void drain();
   // Ends every allocation: the relay stops.
   void shut_down(Now now);
 
