@@ -45,12 +45,13 @@ TEST(ChannelData, HasNumbersOfOneRange) {
   EXPECT_EQ(payload_of("3fff0000"), std::nullopt);
   EXPECT_EQ(payload_of("40000000"), "");
   EXPECT_EQ(payload_of("4fff0000"), "");
-  EXPECT_EQ(payload_of("50000000"), std::nullopt);
+  EXPECT_EQ(payload_of("7fff0000"), "");
+  EXPECT_EQ(payload_of("80000000"), std::nullopt);
 }
 
 TEST(ChannelData, IsToldFromStunByItsFirstByte) {
   for (int first = 0; first < 256; ++first)
-    EXPECT_EQ(looks_like_channel_data(static_cast<Byte>(first)), first >= 64 && first <= 79) << first;
+    EXPECT_EQ(looks_like_channel_data(static_cast<Byte>(first)), first >= 64 && first <= 127) << first;
 }
 
 TEST(ChannelData, IsReadAsItWasWritten) {
