@@ -15,6 +15,7 @@ ReceiveArena::ReceiveArena(std::size_t buffers) : buffers_(buffers), bytes_(buff
   void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   check(memory != MAP_FAILED, "no memory for receive buffers");
   memory_ = static_cast<Byte*>(memory);
+  for (std::size_t i = 0; i < buffers_; ++i) *buffer(i) = 0;
 }
 
 ReceiveArena::~ReceiveArena() { munmap(memory_, bytes_); }
@@ -29,14 +30,20 @@ DatagramReader::DatagramReader(std::size_t buffers) : arena_(buffers), slots_(bu
     header.msg_iovlen = 1;
     header.msg_control = slots_[i].control.data();
   }
+  used_ = buffers;
+  release_all();
+}
+
+void DatagramReader::release_all() {
+  for (std::size_t i = 0; i < used_; ++i) {
+    messages_[i].msg_hdr.msg_namelen = sizeof(sockaddr_in6);
+    messages_[i].msg_hdr.msg_controllen = control_bytes;
+  }
+  used_ = 0;
 }
 
 std::size_t DatagramReader::read(int fd, std::size_t max) {
   const std::size_t wanted = std::min(max, free_buffers());
-  for (std::size_t i = used_; i < used_ + wanted; ++i) {
-    messages_[i].msg_hdr.msg_namelen = sizeof(sockaddr_in6);
-    messages_[i].msg_hdr.msg_controllen = control_bytes;
-  }
   first_of_last_read_ = used_;
   if (wanted == 0) return 0;
   // An ICMP error that waits on the socket is reported once in place of data.

@@ -14,8 +14,8 @@
 
 namespace turnpike::relay {
 
-// Memory for received datagrams; only what trains have filled becomes resident. What was received stays valid
-// until its buffer is read into again.
+// Memory for received datagrams: the first page of each buffer is resident from the start, the others when
+// trains have filled them. What was received stays valid until its buffer is read into again.
 class ReceiveArena {
  public:
   static constexpr std::size_t buffer_bytes = 65536;
@@ -53,10 +53,10 @@ class DatagramReader {
 
   std::size_t free_buffers() const { return arena_.size() - used_; }
   // Reads at most `max` trains (and at most free_buffers()) and returns how many came; fewer than asked
-  // means that the socket was empty. They stay until release_all().
+  // means that the socket was empty, or that an error stands in it. They stay until release_all().
   std::size_t read(int fd, std::size_t max);
   Train train(std::size_t index_of_last_read) const;
-  void release_all() { used_ = 0; }
+  void release_all();
 
  private:
   // Space for the segment size, and for nothing else that a socket option could add.

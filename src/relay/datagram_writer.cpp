@@ -26,7 +26,9 @@ void put_segment_size(msghdr& message, MutableBytes control, std::size_t segment
 }
 
 // A path or a device that cannot segment says so by these; the datagrams then go one by one.
-bool refuses_trains(int error) { return error == EINVAL || error == EIO || error == EMSGSIZE || error == EOPNOTSUPP; }
+bool refuses_trains(int error) {
+  return error == EINVAL || error == EIO || error == EMSGSIZE || error == EOPNOTSUPP;
+}
 
 // An ICMP error that waits on the socket is reported once in place of sending.
 bool is_pending_icmp(int error) {
@@ -36,13 +38,13 @@ bool is_pending_icmp(int error) {
 
 }  // namespace
 
-void PeerWriter::add(int fd, const turn::Forward& forward) {
-  if (forward.port >= group_of_port_.size()) group_of_port_.resize(forward.port + 1, none);
-  std::uint32_t& newest = group_of_port_[forward.port];
+void PeerWriter::add(const turn::Forward& forward) {
+  RelaySocket* socket = ports_.find(forward.port);
+  if (socket == nullptr) return;
   const auto index = static_cast<std::uint32_t>(datagrams_.size());
   datagrams_.push_back({.payload = forward.payload});
-  if (newest != none && offload_.send) {
-    Group& group = groups_[newest];
+  if (socket->group != RelaySocket::no_group && offload_.send) {
+    Group& group = groups_[socket->group];
     if (group.peer == forward.peer && group.dont_fragment == forward.dont_fragment &&
         group.shape.takes(forward.payload.size())) {
       group.shape.add(forward.payload.size());
@@ -51,32 +53,33 @@ void PeerWriter::add(int fd, const turn::Forward& forward) {
       return;
     }
   }
-  newest = static_cast<std::uint32_t>(groups_.size());
-  groups_.push_back({fd, forward.peer, TrainShape{forward.payload.size()}, index, index, forward.port,
-                     forward.dont_fragment});
+  socket->group = static_cast<std::uint32_t>(groups_.size());
+  groups_.push_back(
+      {forward.peer, TrainShape{forward.payload.size()}, index, index, forward.port, forward.dont_fragment});
 }
 
 void PeerWriter::flush() {
-  for (const Group& group : groups_) {
-    send(group);
-    group_of_port_[group.port] = none;
-  }
+  for (const Group& group : groups_) send(group);
   groups_.clear();
   datagrams_.clear();
 }
 
 void PeerWriter::send(const Group& group) {
-  if (group.dont_fragment) set_dont_fragment(group.fd, group.peer.ip.is_v4(), true);
-  if (group.shape.count() == 1 || !send_train(group)) {
-    const NativeAddress to{group.peer};
-    for (std::uint32_t at = group.first; at != none; at = datagrams_[at].next)
-      send_one(group, to, datagrams_[at].payload);
+  RelaySocket* socket = ports_.find(group.port);
+  if (socket == nullptr) return;
+  socket->group = RelaySocket::no_group;
+  const int fd = socket->descriptor.value();
+  if (socket->dont_fragment != group.dont_fragment) {
+    set_dont_fragment(fd, socket->is_v4, group.dont_fragment);
+    socket->dont_fragment = group.dont_fragment;
   }
-  if (group.dont_fragment) set_dont_fragment(group.fd, group.peer.ip.is_v4(), false);
+  const NativeAddress to{group.peer};
+  if (group.shape.count() > 1 && send_train(fd, group, to)) return;
+  for (std::uint32_t at = group.first; at != none; at = datagrams_[at].next)
+    send_one(fd, to, datagrams_[at].payload);
 }
 
-bool PeerWriter::send_train(const Group& group) {
-  NativeAddress to{group.peer};
+bool PeerWriter::send_train(int fd, const Group& group, NativeAddress to) {
   std::array<iovec, train_segments_max> vectors;
   std::size_t count = 0;
   for (std::uint32_t at = group.first; at != none; at = datagrams_[at].next)
@@ -89,7 +92,7 @@ bool PeerWriter::send_train(const Group& group) {
   message.msg_iovlen = count;
   put_segment_size(message, control, group.shape.segment_bytes());
   for (int attempts = 0; attempts < 3; ++attempts) {
-    if (sendmsg(group.fd, &message, MSG_DONTWAIT) >= 0) return true;
+    if (sendmsg(fd, &message, MSG_DONTWAIT) >= 0) return true;
     if (refuses_trains(errno)) return false;
     if (!is_pending_icmp(errno)) break;
   }
@@ -97,9 +100,9 @@ bool PeerWriter::send_train(const Group& group) {
   return true;
 }
 
-void PeerWriter::send_one(const Group& group, const NativeAddress& to, Bytes payload) {
+void PeerWriter::send_one(int fd, const NativeAddress& to, Bytes payload) {
   for (int attempts = 0; attempts < 3; ++attempts) {
-    if (sendto(group.fd, payload.data(), payload.size(), MSG_DONTWAIT, &to.any, to.size) >= 0) return;
+    if (sendto(fd, payload.data(), payload.size(), MSG_DONTWAIT, &to.any, to.size) >= 0) return;
     if (!is_pending_icmp(errno)) break;
   }
   ++dropped_;
@@ -123,7 +126,8 @@ void ClientWriter::add(const SocketAddress& to, ByteVector bytes) {
 void ClientWriter::append(const SocketAddress& to, const Part& part) {
   if (is_full()) flush();
   const std::size_t size = part.size();
-  const bool joins = offload_.send && !groups_.empty() && groups_.back().to == to && groups_.back().shape.takes(size);
+  const bool joins =
+      offload_.send && !groups_.empty() && groups_.back().to == to && groups_.back().shape.takes(size);
   if (joins)
     groups_.back().shape.add(size);
   else

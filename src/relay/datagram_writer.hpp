@@ -12,7 +12,7 @@
 
 #include "base/bytes.hpp"
 #include "base/native_address.hpp"
-#include "relay/udp_socket.hpp"
+#include "relay/relay_ports.hpp"
 #include "turn/types.hpp"
 
 namespace turnpike::relay {
@@ -46,9 +46,9 @@ class TrainShape {
 // Datagrams from relay ports to peers: each port is a socket of its own, so one system call a train.
 class PeerWriter {
  public:
-  explicit PeerWriter(const SegmentOffload& offload) : offload_(offload) {}
-  void add(int fd, const turn::Forward& forward);
-  void flush();
+  PeerWriter(RelayPorts& ports, const SegmentOffload& offload) : ports_(ports), offload_(offload) {}
+  void add(const turn::Forward& forward);
+  void flush();  // also before a port is closed: another one may take its descriptor
   std::uint64_t dropped() const { return dropped_; }
 
  private:
@@ -58,7 +58,6 @@ class PeerWriter {
     std::uint32_t next = none;
   };
   struct Group {
-    int fd;
     SocketAddress peer;
     TrainShape shape;
     std::uint32_t first, last;  // datagrams_, linked
@@ -66,13 +65,13 @@ class PeerWriter {
     bool dont_fragment;
   };
   void send(const Group& group);
-  bool send_train(const Group& group);
-  void send_one(const Group& group, const NativeAddress& to, Bytes payload);
+  bool send_train(int fd, const Group& group, NativeAddress to);
+  void send_one(int fd, const NativeAddress& to, Bytes payload);
 
+  RelayPorts& ports_;
   SegmentOffload offload_;
   std::vector<Datagram> datagrams_;
   std::vector<Group> groups_;
-  std::vector<std::uint32_t> group_of_port_;  // the newest group of each port in this batch, or none
   std::uint64_t dropped_ = 0;
 };
 
@@ -82,7 +81,7 @@ class ClientWriter {
   ClientWriter(int fd, const SegmentOffload& offload);
   ClientWriter(ClientWriter&&) = default;
   bool is_full() const { return parts_.size() >= capacity; }
-  void add(const turn::Deliver& deliver);           // flushes by itself when full
+  void add(const turn::Deliver& deliver);               // flushes by itself when full
   void add(const SocketAddress& to, ByteVector bytes);  // keeps the bytes until they are sent
   void flush();
   std::uint64_t dropped() const { return dropped_; }

@@ -1,7 +1,7 @@
 #pragma once
 // Server is the UDP data plane: one thread per shard, each with its own SO_REUSEPORT listeners, its own
-// turn::Engine and its own credential tables; nothing is shared on the packet path. Control calls come from any
-// other thread, travel to every shard as a message, and return when all shards have done them.
+// turn::Engine and its own credential tables; nothing is shared on the packet path. Control calls come from
+// any other thread, travel to every shard as a message, and return when all shards have done them.
 
 #include <cstdint>
 #include <expected>
@@ -17,14 +17,15 @@
 namespace turnpike::relay {
 
 struct ServerSettings {
-  turn::Settings turn;                          // no wildcard among listeners: see expand_wildcards
+  turn::Settings turn;  // no wildcard among listeners: see expand_wildcards
   credentials::RegistrySettings credentials;
-  unsigned shards = 0;                          // 0: one per CPU that the process may use
-  Secret nonce_key;                             // empty: drawn at the start
+  unsigned shards = 0;  // 0: one per CPU that the process may use
+  Secret nonce_key;     // empty: drawn at the start
   std::chrono::seconds nonce_lifetime{600};
 };
 
-// Told on a shard's thread about what its engine reports; must be quick and thread-safe.
+// Told on a shard's thread about what its engine reports; must be quick and thread-safe, and must not call
+// the server.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -39,10 +40,16 @@ class Server {
  public:
   // Opens every socket before the first packet is read. The error is one line that names the address and the
   // reason; nothing is left open then.
-  static std::expected<std::unique_ptr<Server>, std::string> start(ServerSettings settings, Observer& observer);
+  static std::expected<std::unique_ptr<Server>, std::string> start(ServerSettings settings,
+                                                                   Observer& observer);
   ~Server();  // stops
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
+
+  // As they were opened: where a port was 0, the kernel has chosen one.
+  const std::vector<SocketAddress>& listeners() const;
+  // What an operator should know and what does not keep the relay from running; one line each.
+  const std::vector<std::string>& warnings() const;
 
   // Ends all allocations, closes all sockets, joins the shards. Calls after the first do nothing.
   void stop();
@@ -61,7 +68,7 @@ class Server {
   // Static users, secrets and keys are replaced; pushed credentials, the deny-list and allocations stay.
   void reconfigure(credentials::RegistrySettings settings);
 
-  turn::Counters counters();                                // summed over the shards
+  turn::Counters counters();  // summed over the shards
   std::vector<turn::AllocationView> sessions(std::size_t max);
   unsigned shard_count() const;
 

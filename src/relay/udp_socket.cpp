@@ -15,7 +15,7 @@
 namespace turnpike::relay {
 namespace {
 
-constexpr int listener_receive_buffer_bytes = 4 * 1024 * 1024;
+constexpr int listener_buffer_bytes = 4 * 1024 * 1024;
 
 std::error_code last_error() { return {errno, std::generic_category()}; }
 
@@ -35,9 +35,7 @@ Result<void> bind_to(int fd, const SocketAddress& address) {
   return {};
 }
 
-bool is_mtu_report(const sock_extended_err& error) {
-  return error.ee_errno == EMSGSIZE;
-}
+bool is_mtu_report(const sock_extended_err& error) { return error.ee_errno == EMSGSIZE; }
 
 }  // namespace
 
@@ -74,9 +72,12 @@ Result<FileDescriptor> open_listener(const SocketAddress& address, const Segment
   if (!opened) return opened;
   const int fd = opened->value();
   if (!set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) return std::unexpected(last_error());
-  // The forced size needs CAP_NET_ADMIN; without it the kernel gives what net.core.rmem_max allows.
-  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, listener_receive_buffer_bytes))
-    set_option(fd, SOL_SOCKET, SO_RCVBUF, listener_receive_buffer_bytes);
+  // The forced sizes need CAP_NET_ADMIN; without it the kernel gives what net.core.rmem_max and wmem_max
+  // allow.
+  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, listener_buffer_bytes))
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, listener_buffer_bytes);
+  if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, listener_buffer_bytes))
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, listener_buffer_bytes);
   if (offload.receive) set_option(fd, IPPROTO_UDP, UDP_GRO, 1);
   if (const auto bound = bind_to(fd, address); !bound) return std::unexpected(bound.error());
   return opened;
@@ -132,9 +133,10 @@ std::optional<IcmpError> take_icmp_error(int fd) {
       const bool is_icmp = error.ee_origin == SO_EE_ORIGIN_ICMP || error.ee_origin == SO_EE_ORIGIN_ICMP6;
       const auto address = peer.to_address();
       if (!is_icmp || !address) continue;
-      return IcmpError{*address, {.type = error.ee_type,
-                                  .code = error.ee_code,
-                                  .error_data = is_mtu_report(error) ? error.ee_info : 0}};
+      return IcmpError{*address,
+                       {.type = error.ee_type,
+                        .code = error.ee_code,
+                        .error_data = is_mtu_report(error) ? error.ee_info : 0}};
     }
     message.msg_namelen = sizeof(sockaddr_in6);
     message.msg_controllen = control.size();

@@ -38,7 +38,8 @@ SegmentOffload probe_segment_offload();
 
 // Refuses an address that anybody, also another process that shares ports, listens on already.
 Result<void> claim_address(const SocketAddress& address);
-// SO_REUSEPORT, a receive buffer of 4 MB where the kernel grants it, UDP_GRO. Port 0 picks a free one.
+// SO_REUSEPORT, buffers of 4 MB in both directions where the kernel grants them, UDP_GRO. Port 0 picks a free
+// one.
 Result<FileDescriptor> open_listener(const SocketAddress& address, const SegmentOffload& offload);
 // A relay port is never shared; ICMP errors are queued on it; DF is clear unless asked for.
 Result<FileDescriptor> open_relay_port(const SocketAddress& address, const SegmentOffload& offload);
