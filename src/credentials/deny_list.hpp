@@ -1,11 +1,14 @@
 #pragma once
 // What was revoked and would otherwise still be accepted: by username, subject, kid or token hash, each until
-// the credential would have ended anyway. Limited in size; entries that have ended make room.
+// the credential would have ended anyway. Limited in size; entries that have ended make room. A kid also
+// denies what was derived from it ("k1" denies "k1.8f3a").
 
+#include <array>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "base/time.hpp"
@@ -20,12 +23,19 @@ class DenyList {
   // Adding what is there already keeps the later end. False: full of entries that have not ended.
   [[nodiscard]] bool add(const Revocation& revocation, WallTime wall);
   [[nodiscard]] bool denies(const Grant& grant, WallTime wall) const;
-  [[nodiscard]] std::vector<Revocation> list(
-      WallTime wall) const;  // what has not ended, in order of its value
-  [[nodiscard]] std::size_t size() const { return until_.size(); }
+  // What has not ended, by kind (in the order of By) and value.
+  [[nodiscard]] std::vector<Revocation> list(WallTime wall) const;
+  [[nodiscard]] std::size_t size() const;
 
  private:
-  std::map<std::pair<Revocation::By, std::string>, WallTime> until_;
+  static constexpr std::size_t kind_count = 4;
+  using Ends = std::map<std::string, WallTime, std::less<>>;  // value -> until
+  bool has(Revocation::By by, std::string_view value, WallTime wall) const;
+  bool denies_kid(std::string_view kid, WallTime wall) const;
+  void drop_ended(WallTime wall);
+
+  std::array<Ends, kind_count> ends_;
+  WallTime first_end_ = WallTime::max();  // no entry ends before
 };
 
 }  // namespace turnpike::credentials

@@ -42,6 +42,7 @@ class Key {
   ~Key();
   Bytes reveal() const { return {bytes_.data(), size_}; }
   bool empty() const { return size_ == 0; }
+  bool operator==(const Key& other) const;  // constant time for equal sizes
 
  private:
   std::array<Byte, size_max> bytes_{};
@@ -54,17 +55,17 @@ Key make_long_term_key(PasswordAlgorithm algorithm, std::string_view username, s
 
 // What a credential may do. Zero and empty mean: as the server's own limits say.
 struct Policy {
-  std::uint32_t allocations_max = 0;    // at the same time, per subject
-  std::uint64_t bytes_per_second = 0;   // per allocation, both directions together
-  std::vector<IpPrefix> allowed_peers;  // narrows what the server's own peer policy allows
+  std::uint32_t allocations_max = 0;      // at the same time, per subject
+  std::uint64_t bytes_per_second = 0;     // per allocation, both directions together
+  std::vector<IpPrefix> allowed_peers{};  // narrows what the server's own peer policy allows
   bool operator==(const Policy&) const = default;
 };
 
 struct Claim {
-  std::string_view realm;
-  std::string_view username;  // empty when userhash is given
+  std::string_view realm{};
+  std::string_view username{};  // empty when userhash is given
   const Userhash* userhash = nullptr;
-  Bytes token;  // ACCESS-TOKEN; empty when absent
+  Bytes token{};  // ACCESS-TOKEN; empty when absent
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
 };
 
@@ -74,15 +75,22 @@ using Proof = FunctionRef<bool(Bytes key)>;
 // A verified credential. Immutable; allocations share it.
 struct Grant {
   Source source = Source::static_user;
-  std::string username;  // as on the wire: what 441 compares
-  std::string subject;   // opaque: what quotas and revocation by subject compare
-  std::string kid;       // token: the AS-RS key that opened it; computed: the key id, if any
-  std::optional<crypto::Sha256> token_hash;  // token: SHA-256 of the binary token
-  Userhash userhash{};                       // of username and realm
-  Key key;                                   // the key that proved the request
+  std::string username{};  // as on the wire: what 441 compares
+  // Opaque: what quotas and revocation by subject compare. Static: the username. Pushed: as the issuer says,
+  // or the username. Computed: what follows the expiry and the key id, or the username where nothing does.
+  // Token: of its policy, or the suffix of a derived kid, or the token's hash in hex, so that the tokens of
+  // users whom nothing tells apart do not share one quota.
+  std::string subject{};
+  std::string kid{};  // token: the AS-RS key that opened it; computed: the id of the secret, if it has one
+  std::optional<crypto::Sha256> token_hash{};  // token: SHA-256 of the binary token
+  Userhash userhash{};                         // of username and realm
+  Key key{};                                   // the key that proved the request
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
-  Policy policy;
-  WallTime expires_at = WallTime::max();  // max: never
+  Policy policy{};
+  // The first moment at which it is refused; max: never. Computed: the second after the one that the username
+  // names. Token: RFC 7635 section 9, the end of lifetime + 5 s - |now - timestamp|.
+  WallTime expires_at = WallTime::max();
+  bool operator==(const Grant&) const = default;
 };
 using GrantPtr = std::shared_ptr<const Grant>;
 
@@ -94,7 +102,7 @@ enum class Refusal : std::uint8_t {
   expired,
   not_yet_valid,  // pushed with not_before; a token dated in the future
   revoked,
-  unknown_key,  // a kid or key id that is not configured
+  unknown_key,  // a kid that is not configured, or whose key is not valid today
   token_malformed,
   token_forged,  // the AEAD does not open: wrong key, wrong server name, altered bytes
   token_without_lifetime,
@@ -107,9 +115,10 @@ std::string_view to_string(Refusal refusal);  // "unknown_user", ... : metric la
 struct Revocation {
   enum class By : std::uint8_t { username, subject, kid, token_hash };
   By by = By::username;
-  std::string value;                 // token_hash: 64 hex digits
+  std::string value{};               // token_hash: 64 hex digits
   WallTime until = WallTime::max();  // when the credential would have ended anyway
 };
+// A kid also takes back what was derived from it: "k1" matches the kids "k1" and "k1.8f3a".
 bool matches(const Revocation& revocation, const Grant& grant);
 
 }  // namespace turnpike::credentials

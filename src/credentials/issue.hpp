@@ -25,7 +25,8 @@ struct IssuedPassword {  // for RTCIceServer.username and .credential
 // first 80 bits of HMAC-SHA256(key, user id "|" salt); 16 characters.
 std::string make_opaque_id(const Secret& key, std::string_view user_id, std::string_view salt);
 
-// Uses the first secret. `opaque_id` has no ':'.
+// Uses the first secret; there is one. `opaque_id` has no ':'; an empty one gives a name that is the expiry
+// alone.
 IssuedPassword issue_computed(const ComputedSettings& settings, std::string_view opaque_id,
                               WallTime expires_at);
 
@@ -47,10 +48,13 @@ struct IssuedToken {  // RFC 7635, for native clients
   TokenAlgorithm algorithm{};
   WallTime expires_at{};
 };
-// Nothing when no key of the settings is valid at `wall`. A suffix makes a kid of its own ("k1" "." suffix).
+// Nothing when no key of the settings is valid from `wall` until the token ends, or for a lifetime below a
+// second. A suffix makes a kid of its own ("k1" "." suffix) by a key that derives; it has no '.', and the kid
+// fits a USERNAME.
 std::optional<IssuedToken> issue_token(const TokenSettings& settings, std::string_view kid_suffix,
                                        WallTime wall, std::chrono::seconds lifetime, Random& random);
-// The browser form: username = kid "." base64url(token), password = base64(mac_key).
+// The browser form: username = kid "." base64url(token), password = base64(mac_key). Nothing also when the
+// policy makes the username longer than the 508 bytes that RFC 8489 and the browsers allow.
 std::optional<IssuedPassword> issue_browser_token(const TokenSettings& settings, const TokenPolicy& policy,
                                                   WallTime wall, std::chrono::seconds lifetime,
                                                   Random& random);

@@ -1,6 +1,6 @@
 #pragma once
-// Stateless nonces, bound to the client's address (RFC 8489 section 9.2, facts: no memory before the client
-// has shown that it receives at its address). Wire form, base64url without padding:
+// Stateless nonces, bound to the client's address (RFC 8489 section 9.2): the server spends no memory on a
+// client that has not shown that it receives at its address. Wire form, base64url without padding:
 //
 //   [ "obMatJos2" base64(24-bit security feature set) ]   only when a feature is offered
 //   base64url( seconds since 1970, 32 bits | HMAC-SHA256(key, address | port | seconds | features)[0..8) )

@@ -14,6 +14,7 @@
 //
 // A version that is not known is refused as malformed.
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -28,21 +29,22 @@
 namespace turnpike::credentials {
 
 enum class TokenAlgorithm : std::uint8_t { a256gcm, a128gcm };
-std::string_view to_string(TokenAlgorithm algorithm);                        // "A256GCM", "A128GCM"
-std::optional<TokenAlgorithm> parse_token_algorithm(std::string_view text);  // '_' for '-', any case
-std::size_t key_size(TokenAlgorithm algorithm);                              // 32, 16
+std::string_view to_string(TokenAlgorithm algorithm);  // "A256GCM", "A128GCM"
+std::optional<TokenAlgorithm> parse_token_algorithm(
+    std::string_view text);                      // "A256GCM", "a256_gcm", "A256-GCM"
+std::size_t key_size(TokenAlgorithm algorithm);  // 32, 16
 
 inline constexpr std::size_t token_bytes_max = 1024;
 inline constexpr std::size_t token_nonce_max = 64;
 
-struct TokenPolicy {    // browser form alone
-  std::string subject;  // at most 255 bytes
-  Policy policy;        // at most 255 prefixes
+struct TokenPolicy {      // browser form alone
+  std::string subject{};  // at most 255 bytes
+  Policy policy{};        // at most 255 prefixes
   bool operator==(const TokenPolicy&) const = default;
 };
 
 struct TokenContent {
-  Secret mac_key;               // 1..64 bytes; 20 and 32 are usual
+  Secret mac_key{};             // 1..64 bytes; 20 and 32 are usual
   std::uint64_t timestamp = 0;  // as on the wire
   std::uint32_t lifetime = 0;   // seconds
   std::optional<TokenPolicy> policy{};
@@ -56,9 +58,9 @@ enum class TokenError : std::uint8_t {
 };
 
 struct TokenSeal {
-  Bytes key;  // of key_size(algorithm) bytes
+  Bytes key{};  // of key_size(algorithm) bytes
   TokenAlgorithm algorithm = TokenAlgorithm::a256gcm;
-  std::string_view server_name;
+  std::string_view server_name{};
 };
 // The nonce has 1..64 bytes, 12 where we choose it, and is never used twice with one key.
 ByteVector encode_token(const TokenContent& content, Bytes nonce, const TokenSeal& seal);
@@ -73,5 +75,8 @@ Secret derive_token_key(const Secret& master, TokenAlgorithm algorithm, std::str
 // RFC 7635 section 7 with both sides: lifetime + 5 s > |wall - timestamp|. A lifetime of zero is refused.
 enum class TokenTime : std::uint8_t { valid, expired, in_future, without_lifetime };
 TokenTime check_token_time(const TokenContent& content, WallTime wall);
+inline constexpr std::chrono::seconds token_clock_skew{5};
+// RFC 7635 section 9: what a token shown at `wall` allows lasts for lifetime + 5 s - |wall - timestamp| more.
+WallTime find_token_end(const TokenContent& content, WallTime wall);
 
 }  // namespace turnpike::credentials
