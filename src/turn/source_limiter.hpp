@@ -6,7 +6,7 @@
 // Memory is fixed, 128 KiB, whatever the number of sources: every source belongs to one bucket in each of two
 // tables, chosen by a keyed hash, and the emptier one speaks for it. So no source ever exceeds its rate, and
 // an innocent one is slowed down only when others have filled both of its buckets. All sources together get
-// at most 8192 times the rate.
+// at most 16384 times the rate.
 
 #include <cstdint>
 #include <vector>
