@@ -2,18 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <sstream>
-#include <toml++/toml.h>
 
 namespace turnpike::program {
 namespace {
 
 WallTime to_wall(const toml::date_time& moment) {
   using std::chrono::minutes;
-  const auto day = std::chrono::sys_days{std::chrono::year{moment.date.year} / moment.date.month / moment.date.day};
-  const std::int64_t seconds = std::chrono::seconds{day.time_since_epoch()}.count() + moment.time.hour * 3600 +
-                               moment.time.minute * 60 + moment.time.second -
+  const auto day =
+      std::chrono::sys_days{std::chrono::year{moment.date.year} / moment.date.month / moment.date.day};
+  const std::int64_t seconds = std::chrono::seconds{day.time_since_epoch()}.count() +
+                               moment.time.hour * 3600 + moment.time.minute * 60 + moment.time.second -
                                (moment.offset ? moment.offset->minutes * 60 : 0);
   return from_unix_seconds(static_cast<std::uint64_t>(std::max<std::int64_t>(seconds, 0)));
 }
@@ -49,10 +50,12 @@ Node convert(const toml::node& from, int line) {
   using Kind = Node::Kind;
   if (const auto* table = from.as_table()) return convert_table(*table, line);
   if (const auto* list = from.as_array()) return convert_list(*list, line);
-  if (const auto text = from.value_exact<std::string>()) return {.kind = Kind::text, .line = line, .text = *text};
+  if (const auto text = from.value_exact<std::string>())
+    return {.kind = Kind::text, .line = line, .text = *text};
   if (const auto number = from.value_exact<std::int64_t>())
     return {.kind = Kind::integer, .line = line, .integer = *number};
-  if (const auto number = from.value_exact<double>()) return {.kind = Kind::real, .line = line, .real = *number};
+  if (const auto number = from.value_exact<double>())
+    return {.kind = Kind::real, .line = line, .real = *number};
   if (const auto truth = from.value_exact<bool>())
     return {.kind = Kind::boolean, .line = line, .boolean = *truth};
   if (const auto moment = from.value_exact<toml::date_time>())
@@ -74,13 +77,20 @@ const Node* Node::find(std::string_view key) const {
 
 std::string Node::describe() const {
   switch (kind) {
-    case Kind::text: return '"' + text + '"';
-    case Kind::integer: return std::to_string(integer);
-    case Kind::real: return fmt::format("{}", real);
-    case Kind::boolean: return boolean ? "true" : "false";
-    case Kind::moment: return "a date and time";
-    case Kind::list: return items.empty() ? "an empty list" : fmt::format("a list of {}", items.size());
-    case Kind::table: return "a table";
+    case Kind::text:
+      return '"' + text + '"';
+    case Kind::integer:
+      return std::to_string(integer);
+    case Kind::real:
+      return fmt::format("{}", real);
+    case Kind::boolean:
+      return boolean ? "true" : "false";
+    case Kind::moment:
+      return "a date and time";
+    case Kind::list:
+      return items.empty() ? "an empty list" : fmt::format("a list of {}", items.size());
+    case Kind::table:
+      return "a table";
   }
   return {};
 }

@@ -4,9 +4,12 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <charconv>
+#include <map>
+#include <sstream>
+#include <utility>
 
+#include "base/check.hpp"
 #include "program/suggest.hpp"
-#include "program/terminal.hpp"
 
 namespace turnpike::program {
 namespace {
@@ -17,7 +20,8 @@ CLI::Validator between(Number min, Number max) {
       [min, max](std::string& text) -> std::string {
         Number value{};
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (error == std::errc{} && end == text.data() + text.size() && value >= min && value <= max) return {};
+        if (error == std::errc{} && end == text.data() + text.size() && value >= min && value <= max)
+          return {};
         std::ostringstream words;
         words << "found \"" << text << "\", allowed: " << min << " to " << max;
         return words.str();
@@ -36,6 +40,12 @@ CLI::Validator one_of(const std::vector<std::string>& choices) {
                         ""};
 }
 
+std::string join_choices(const std::vector<std::string>& choices) {
+  std::string words;
+  for (const std::string& choice : choices) words += (words.empty() ? "" : "|") + choice;
+  return words;
+}
+
 const CLI::App* find_leaf(const CLI::App* app) {
   while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
   return app;
@@ -47,30 +57,42 @@ std::string full_name(const CLI::App* app) {
   return name;
 }
 
-// CLI11 calls a command that it does not know an argument that it did not expect.
-std::optional<std::string> find_wrong_command(const CLI::App* app, int count, char** values) {
+std::vector<std::string> command_names(const CLI::App* app) {
+  std::vector<std::string> names;
+  for (const CLI::App* child : app->get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(child->get_name());
+  return names;
+}
+
+const CLI::App* find_command(const CLI::App* app, const std::string& name) {
+  for (const CLI::App* child : app->get_subcommands([](const CLI::App*) { return true; }))
+    if (child->get_name() == name) return child;
+  return nullptr;
+}
+
+// CLI11 calls a command that it does not know an argument that it did not expect, and one that is missing a
+// subcommand.
+std::optional<std::string> find_wrong_command(const CLI::App* app, int count, const char* const* values) {
   for (int at = 1; at < count; ++at) {
     const std::string word = values[at];
     if (word.starts_with('-') || app->get_require_subcommand_min() == 0) return std::nullopt;
-    std::vector<std::string> names;
-    const CLI::App* next = nullptr;
-    for (const CLI::App* child : app->get_subcommands([](const CLI::App*) { return true; })) {
-      names.push_back(child->get_name());
-      if (child->get_name() == word) next = child;
-    }
+    const CLI::App* next = find_command(app, word);
     if (next == nullptr)
-      return full_name(app) + " has no command \"" + word + "\"" + did_you_mean(word, names) + "; see " +
-             full_name(app) + " --help";
+      return full_name(app) + " has no command \"" + word + "\"" + did_you_mean(word, command_names(app)) +
+             "; see " + full_name(app) + " --help";
     app = next;
   }
-  return std::nullopt;
+  if (app->get_require_subcommand_min() == 0) return std::nullopt;
+  std::string names;
+  for (const std::string& name : command_names(app)) names += (names.empty() ? "" : ", ") + name;
+  return full_name(app) + " needs a command: " + names + "; see " + full_name(app) + " --help";
 }
 
 }  // namespace
 
 struct CommandTree {
   CLI::App app;
-  std::map<const CLI::App*, std::function<int()>> runs;
+  std::map<const CLI::App*, std::function<Answer()>> runs;
   CommandTree(const std::string& description, const std::string& name) : app(description, name) {}
 };
 
@@ -87,8 +109,11 @@ Command& Command::text(const std::string& names, std::optional<std::string>& to,
 }
 
 Command& Command::texts(const std::string& names, std::vector<std::string>& to, const std::string& help) {
-  app_->add_option(names, to, help)->group(group_)->type_name("TEXT")->expected(1)->multi_option_policy(
-      CLI::MultiOptionPolicy::TakeAll);
+  app_->add_option(names, to, help)
+      ->group(group_)
+      ->type_name("TEXT")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   return *this;
 }
 
@@ -121,13 +146,17 @@ Command& Command::real(const std::string& names, std::optional<double>& to, doub
 
 Command& Command::choice(const std::string& names, std::string& to, const std::vector<std::string>& choices,
                          const std::string& help) {
-  std::string words;
-  for (const std::string& choice : choices) words += (words.empty() ? "" : "|") + choice;
   app_->add_option(names, to, help)
       ->group(group_)
-      ->type_name(words)
+      ->type_name(join_choices(choices))
       ->check(one_of(choices))
       ->capture_default_str();
+  return *this;
+}
+
+Command& Command::choice(const std::string& names, std::optional<std::string>& to,
+                         const std::vector<std::string>& choices, const std::string& help) {
+  app_->add_option(names, to, help)->group(group_)->type_name(join_choices(choices))->check(one_of(choices));
   return *this;
 }
 
@@ -154,7 +183,7 @@ Command& Command::explain(const std::string& text) {
 }
 
 Command Command::add(const std::string& name, const std::string& help) {
-  CLI::App* child = app_->add_subcommand(name, help);
+  CLI::App* child = app_->add_subcommand(name, help)->group("Commands");
   return Command{*tree_, *child};
 }
 
@@ -163,7 +192,7 @@ Command& Command::require_command() {
   return *this;
 }
 
-void Command::on_run(std::function<int()> run) { tree_->runs[app_] = std::move(run); }
+void Command::on_run(std::function<Answer()> run) { tree_->runs[app_] = std::move(run); }
 
 CommandLine::CommandLine(const std::string& description, const std::string& version)
     : tree_(std::make_unique<CommandTree>(description, "turnpike")) {
@@ -180,23 +209,23 @@ CommandLine::~CommandLine() = default;
 
 Command CommandLine::root() { return Command{*tree_, tree_->app}; }
 
-int CommandLine::run(int count, char** values) {
+Answer CommandLine::run(int count, const char* const* values) {
   CLI::App& app = tree_->app;
   if (const auto wrong = find_wrong_command(&app, count, values)) return refuse(*wrong);
   try {
     app.parse(count, values);
   } catch (const CLI::CallForHelp&) {
-    print(find_leaf(&app)->help());
-    return exit_ok;
+    const CLI::App* leaf = find_leaf(&app);
+    return say(leaf->help(leaf->get_parent() == nullptr ? "" : full_name(leaf->get_parent())));
   } catch (const CLI::CallForVersion& version) {
-    print_line(version.what());
-    return exit_ok;
+    return say(std::string{version.what()} + '\n');
   } catch (const CLI::ParseError& error) {
     const std::string command = full_name(find_leaf(&app));
     return refuse(std::string{error.what()} + "; see " + command + " --help");
   }
   const auto found = tree_->runs.find(find_leaf(&app));
-  return found == tree_->runs.end() ? exit_wrong : found->second();
+  check(found != tree_->runs.end(), "a command without subcommands can be run");
+  return found->second();
 }
 
 }  // namespace turnpike::program

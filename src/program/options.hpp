@@ -9,16 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "program/answer.hpp"
+
 namespace CLI {
 class App;
 }
 
 namespace turnpike::program {
-
-// Exit statuses of every command.
-inline constexpr int exit_ok = 0;
-inline constexpr int exit_no = 1;     // it ran, and the answer is no
-inline constexpr int exit_wrong = 2;  // a wrong option, a wrong configuration, a machine that does not let us
 
 struct CommandTree;
 
@@ -39,6 +36,8 @@ class Command {
                 const std::string& help);
   Command& choice(const std::string& names, std::string& to, const std::vector<std::string>& choices,
                   const std::string& help);
+  Command& choice(const std::string& names, std::optional<std::string>& to,
+                  const std::vector<std::string>& choices, const std::string& help);
   Command& required_choice(const std::string& names, std::string& to, const std::vector<std::string>& choices,
                            const std::string& help);
   Command& flag(const std::string& names, bool& to, const std::string& help);
@@ -49,7 +48,7 @@ class Command {
   Command add(const std::string& name, const std::string& help);
   // Some command below this one has to be named.
   Command& require_command();
-  void on_run(std::function<int()> run);
+  void on_run(std::function<Answer()> run);
 
  private:
   CommandTree* tree_;
@@ -65,7 +64,8 @@ class CommandLine {
   CommandLine& operator=(const CommandLine&) = delete;
 
   Command root();
-  int run(int count, char** values);
+  // Runs the command that is named. Help and version are answers too.
+  Answer run(int count, const char* const* values);
 
  private:
   std::unique_ptr<CommandTree> tree_;

@@ -1,9 +1,8 @@
 #include "program/terminal.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
-
-#include "program/options.hpp"
 
 namespace turnpike::program {
 
@@ -15,13 +14,19 @@ void print(std::string_view text) {
 void print_line(std::string_view text) { print(std::string{text} + '\n'); }
 
 void complain(std::string_view text) {
-  const std::string line = "turnpike: " + std::string{text} + '\n';
-  (void)std::fwrite(line.data(), 1, line.size(), stderr);
+  std::string lines;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    lines += "turnpike: " + std::string{text.substr(0, end)} + '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  (void)std::fwrite(lines.data(), 1, lines.size(), stderr);
 }
 
-int refuse(std::string_view text) {
-  complain(text);
-  return exit_wrong;
+int tell(const Answer& answer) {
+  if (!answer.text.empty()) print(answer.text);
+  if (!answer.complaint.empty()) complain(answer.complaint);
+  return answer.exit_status;
 }
 
 }  // namespace turnpike::program
