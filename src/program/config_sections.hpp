@@ -1,0 +1,50 @@
+#pragma once
+// The sections of the configuration, each read by one function. For config.cpp alone.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "program/config.hpp"
+#include "program/table_reader.hpp"
+
+namespace turnpike::program {
+
+// Secrets stand in the configuration or in a file of their own, KEY or KEY_file; complaints never repeat
+// them.
+class SecretReader {
+ public:
+  explicit SecretReader(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  // Nothing, with a complaint, when there is none, two, or no file. Ends of lines at the end of a file do not
+  // belong to its secret.
+  std::optional<Secret> read(TableReader& table, std::string_view key, std::string_view allowed);
+  // The same with base64 inside.
+  std::optional<Secret> read_base64(TableReader& table, std::string_view key, std::string_view allowed);
+
+  bool found_inline() const { return found_inline_; }
+  const std::vector<Problem>& warnings() const { return warnings_; }
+
+ private:
+  std::optional<Secret> read_file(TableReader& table, std::string_view key, const Node& name);
+
+  std::filesystem::path folder_;
+  bool found_inline_ = false;
+  std::vector<Problem> warnings_{};
+};
+
+void read_turn_section(TableReader& turn, Config& config);
+// After [turn], whose realm and server name the credentials need.
+void read_credentials_section(TableReader& credentials, Config& config, SecretReader& secrets,
+                              std::vector<Problem>& problems);
+
+// Others than its owner may read this file.
+bool is_readable_by_others(const std::filesystem::path& file);
+// The line of `key`, for a complaint about a value that was read well but does not fit; or that of its table.
+int line_of(TableReader& table, std::string_view key);
+
+void read_prefixes(TableReader& table, std::string_view key, std::vector<IpPrefix>& to);
+
+}  // namespace turnpike::program
