@@ -1,5 +1,5 @@
 # The only clever CMake of this house. A folder is a library: every x.cpp belongs to it, every
-# x_test.cpp to its unit test, every x.hpp is proved to compile alone.
+# x_test.cpp to its unit test, every x.hpp is proved to compile alone. main.cpp belongs to a program.
 #
 #   house_library(NAME [THREADS] [DEPS lib...] [SYSTEM lib...])
 #     DEPS: libraries of the house; SYSTEM: packages; THREADS: its test runs under ThreadSanitizer too
@@ -63,7 +63,7 @@ function(house_library NAME)
   file(GLOB headers CONFIGURE_DEPENDS *.hpp)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
-  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")
   if(NOT sources)  # headers alone
     add_library(${NAME} INTERFACE)
     target_sources(${NAME} INTERFACE FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR}/src FILES ${headers})

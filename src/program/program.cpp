@@ -1,0 +1,26 @@
+#include "program/program.hpp"
+
+#include "program/bench_command.hpp"
+#include "program/config_command.hpp"
+#include "program/key_command.hpp"
+#include "program/options.hpp"
+#include "program/probe_command.hpp"
+#include "program/terminal.hpp"
+#include "program/token_command.hpp"
+
+namespace turnpike::program {
+
+int run_program(int count, const char* const* values) {
+  CommandLine line{"turnpike: a TURN server whose clients never hold a long-lived password",
+                   "turnpike " TURNPIKE_VERSION};
+  Command root = line.root();
+  root.require_command();
+  add_check_command(root);
+  add_probe_command(root);
+  add_bench_command(root);
+  add_key_command(root);
+  add_token_command(root);
+  return tell(line.run(count, values));
+}
+
+}  // namespace turnpike::program
