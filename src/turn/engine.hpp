@@ -1,7 +1,7 @@
 #pragma once
-// Engine is a TURN server over UDP (RFC 8656, RFC 8489, RFC 7635) as a machine: bytes and Now in, effects out.
-// It has no sockets, reads no clock, draws from the Random& that it is handed and has no threads; one engine
-// per shard. The engine decides, the shell obeys.
+// Engine is a TURN server over UDP (RFC 8656, RFC 8489, RFC 7635) as a machine: bytes and Now in, effects
+// out. It has no sockets, reads no clock, draws from the Random& that it is handed and has no threads; one
+// engine per shard. The engine decides, the shell obeys.
 //
 //   shell:  on_client_datagram / on_peer_datagram / on_peer_icmp / on_port_opened / on_timeout
 //           then next_effect() until it is empty, then sleep until next_timeout()
@@ -60,7 +60,8 @@ class Engine {
   void on_port_opened(RelayPortId port, bool opened, Now now);
   void on_timeout(Now now);
 
-  // Ends the allocations that match and, by the registry's deny-list, refuses new ones. Returns how many ended.
+  // Ends the allocations that match and, by the registry's deny-list, refuses new ones. Returns how many
+  // ended.
   std::size_t revoke(const credentials::Revocation& revocation, Now now);
   // Refuses new allocations with 486 from now on; running ones go on.
   void drain();

@@ -68,7 +68,14 @@ struct ClosePort {
   RelayPortId port = 0;
 };
 
-enum class EndReason : std::uint8_t { expired, refreshed_to_zero, revoked, credential_expired, port_lost, shutdown };
+enum class EndReason : std::uint8_t {
+  expired,
+  refreshed_to_zero,
+  revoked,
+  credential_expired,
+  port_lost,
+  shutdown
+};
 std::string_view to_string(EndReason reason);
 
 struct AllocationCreated {
