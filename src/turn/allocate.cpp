@@ -140,7 +140,7 @@ void AllocateMethod::finish(Opening opening, Now now) {
   if (allocation.first_relayed() == nullptr) return give_up(opening, {ErrorCode::insufficient_capacity}, now);
   if (core_->is_shut_down) return give_up(opening, {ErrorCode::allocation_quota_reached}, now);
   // Revoked while its ports were being opened.
-  if (core_->registry.deny_list().denies(*allocation.grant, now.wall))
+  if (core_->registry.is_revoked(*allocation.grant, now.wall))
     return give_up(opening, {ErrorCode::unauthenticated, credentials::Refusal::revoked}, now);
 
   allocation.is_open = true;

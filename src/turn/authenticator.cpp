@@ -63,7 +63,7 @@ std::expected<Authentication, Rejection> Authenticator::authenticate(const stun:
   if (!is_fresh && !is_repeated(request, existing)) return reject(ErrorCode::stale_nonce);
 
   if (existing != nullptr && is_owner(*identity, request, *existing)) {
-    if (registry_->deny_list().denies(*existing->grant, now.wall))
+    if (registry_->is_revoked(*existing->grant, now.wall))
       return std::unexpected(Rejection{ErrorCode::unauthenticated, credentials::Refusal::revoked});
     return Authentication{existing->grant};
   }
