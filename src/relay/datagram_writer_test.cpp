@@ -279,7 +279,7 @@ TEST(ClientWriter, JoinsEqualDatagramsForOneClient) {
   for (const auto& text : {long_text, long_text, short_text, long_text})
     server.writer.add(ClientSide::channel_data(client.local(), text));
   server.writer.flush();
-  EXPECT_EQ(client.receive_train().size(), 104U + 104U + 104U);
+  EXPECT_EQ(client.receive_train().size(), 104U + 104U + 34U);
   EXPECT_EQ(client.receive_train().size(), 104U);
 }
 
