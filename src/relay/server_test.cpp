@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 
+#include "relay/machine.hpp"
 #include "relay/test_relay.hpp"
 #include "relay/udp_socket.hpp"
 #include "stun/channel_data.hpp"
@@ -25,7 +26,7 @@ TEST(Server, RelaysBothWaysThroughChannelsAndIndications) {
   TestRelay relay;
   for (const SocketAddress& server : {relay.v4(), relay.v6()}) {
     const bool is_v4 = server.ip.is_v4();
-    const TestSocket peer{is_v4 ? "127.0.0.1:0" : "[::1]:0"};
+    const TestPeer peer{is_v4 ? "127.0.0.2:0" : free_v6_relay_port()};
     TestClient client{server,
                       {.credential = alice(), .family = is_v4 ? AddressFamily::ipv4 : AddressFamily::ipv6}};
     ASSERT_TRUE(client.allocate());
@@ -56,7 +57,7 @@ TEST(Server, RelaysBothWaysThroughChannelsAndIndications) {
 
 TEST(Server, RelaysNothingFromPeersWithoutPermission) {
   TestRelay relay;
-  const TestSocket peer, stranger{"127.0.0.2:0"};
+  const TestPeer peer, stranger{"127.0.0.3:0"};
   TestClient client{relay.v4()};
   ASSERT_TRUE(client.allocate());
   client.permit(peer.local());
@@ -68,7 +69,7 @@ TEST(Server, RelaysNothingFromPeersWithoutPermission) {
 
 TEST(Server, CutsTrainsOfClients) {
   TestRelay relay;
-  const TestSocket peer;
+  const TestPeer peer;
   TestClient client{relay.v4()};
   ASSERT_TRUE(client.allocate());
   const auto channel = client.bind(peer.local());
@@ -86,7 +87,7 @@ TEST(Server, CutsTrainsOfClients) {
 
 TEST(Server, CutsTrainsOfPeers) {
   TestRelay relay;
-  const TestSocket peer;
+  const TestPeer peer;
   TestClient client{relay.v4()};
   ASSERT_TRUE(client.allocate());
   const auto channel = client.bind(peer.local());
@@ -99,7 +100,7 @@ TEST(Server, CutsTrainsOfPeers) {
 
 TEST(Server, KeepsOrderAndSizesOfMixedDatagrams) {
   TestRelay relay;
-  const TestSocket peer, other;
+  const TestPeer peer, other;
   TestClient client{relay.v4()};
   ASSERT_TRUE(client.allocate());
   const auto channel = client.bind(peer.local());
@@ -123,7 +124,8 @@ TEST(Server, KeepsOrderAndSizesOfMixedDatagrams) {
 
 TEST(Server, OutlivesDatagramsThatMakeNoSense) {
   TestRelay relay;
-  const TestSocket peer, stranger;
+  const TestPeer peer;
+  const TestSocket stranger;
   TestClient client{relay.v4()};
   ASSERT_TRUE(client.allocate());
   const auto channel = client.bind(peer.local());
@@ -142,7 +144,7 @@ TEST(Server, OutlivesDatagramsThatMakeNoSense) {
 
 TEST(Server, SendsWholeDatagramsWhereDontFragmentIsAsked) {
   TestRelay relay;
-  const TestSocket peer;
+  const TestPeer peer;
   TestClient client{relay.v4(), {.credential = alice(), .dont_fragment = true}};
   ASSERT_TRUE(client.allocate());
   client.permit(peer.local());
@@ -152,7 +154,7 @@ TEST(Server, SendsWholeDatagramsWhereDontFragmentIsAsked) {
 
 TEST(Server, TellsAClientThatItsPeerCannotBeReached) {
   TestRelay relay;
-  const SocketAddress closed = closed_address();
+  const SocketAddress closed = closed_address("127.0.0.2:0");
   TestClient client{relay.v4()};
   ASSERT_TRUE(client.allocate());
   client.permit(closed);
@@ -183,7 +185,7 @@ TEST(Server, TakesAnotherPortWhereSomebodyElseHasOne) {
 
 TEST(Server, EndsRelayingWithinASecondOfARevocation) {
   TestRelay relay;
-  const TestSocket peer;
+  const TestPeer peer;
   TestClient client{relay.v4()}, other{relay.v4()};
   ASSERT_TRUE(client.allocate());
   ASSERT_TRUE(other.allocate());
@@ -231,7 +233,7 @@ TEST(Server, TakesPushedCredentialsAndExtendsThem) {
 
 TEST(Server, TakesNewSettingsAndKeepsAllocations) {
   TestRelay relay;
-  const TestSocket peer;
+  const TestPeer peer;
   TestClient client{relay.v4()};
   ASSERT_TRUE(client.allocate());
   client.bind(peer.local());
@@ -245,7 +247,7 @@ TEST(Server, TakesNewSettingsAndKeepsAllocations) {
 
 TEST(Server, RefusesNewAllocationsWhileItDrains) {
   TestRelay relay;
-  const TestSocket peer;
+  const TestPeer peer;
   TestClient client{relay.v4()}, late{relay.v4()};
   ASSERT_TRUE(client.allocate());
   client.bind(peer.local());
@@ -280,7 +282,7 @@ TEST(Server, TellsItsSessions) {
 TEST(Server, ServesClientsOnAllShards) {
   TestRelay relay{test_settings(4)};
   EXPECT_EQ(relay.server->shard_count(), 4U);
-  const TestSocket peer;
+  const TestPeer peer;
   const WallTime later = read_clocks().wall + seconds{60};
   ASSERT_TRUE(
       relay.server->put(credentials::make_pushed_credential("bob", "secret", test_realm, "", later, {})));
@@ -306,7 +308,7 @@ TEST(Server, ServesClientsOnAllShards) {
 }
 
 TEST(Server, HasOneShardPerCpuUnlessToldOtherwise) {
-  EXPECT_EQ(TestRelay{test_settings(0)}.server->shard_count(), std::thread::hardware_concurrency());
+  EXPECT_EQ(TestRelay{test_settings(0)}.server->shard_count(), allowed_cpus().size());
 }
 
 // --- start ------------------------------------------------------------------------------------------------
@@ -391,7 +393,7 @@ TEST(Server, PutsTheMachinesAddressesInPlaceOfWildcards) {
 
 TEST(Server, StopsWhileTrafficFlows) {
   TestRelay relay{test_settings(2)};
-  const TestSocket peer;
+  const TestPeer peer;
   std::vector<std::unique_ptr<TestClient>> clients;
   std::vector<std::uint16_t> channels;
   for (int i = 0; i < 8; ++i) {

@@ -46,10 +46,21 @@ inline ServerSettings test_settings(unsigned shards = 1) {
   settings.turn.relay_port_min = 12000;  // not among the ephemeral ports, from which the other sockets come
   settings.turn.relay_port_max = 31999;
   settings.turn.peers.allow = {*IpPrefix::parse("127.0.0.0/8"), *IpPrefix::parse("::1/128")};
-  settings.turn.limits.allocations_per_subject = 10000;
+  settings.turn.limits.allocations_per_subject = 1000;
+  settings.turn.limits.allocations_total = 1000;
   settings.credentials = test_credentials({{"alice", "wonderland"}});
   settings.shards = shards;
   return settings;
+}
+
+// The relay closes its own addresses to peers, but for its relay ports.
+struct TestPeer : TestSocket {
+  explicit TestPeer(std::string_view local = "127.0.0.2:0") : TestSocket(local) {}
+};
+inline std::string free_v6_relay_port() {
+  SocketAddress candidate = address("[::1]:12000");
+  while (!claim_address(candidate)) ++candidate.port;
+  return candidate.to_string();
 }
 
 class TestObserver final : public Observer {
