@@ -60,6 +60,11 @@ EmbeddedAddresses find_embedded(const IpAddress& address) {
   return {};
 }
 
+bool is_loopback(const IpAddress& address) {
+  return address.is_v4() ? address.bytes()[0] == 127
+                         : address == IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+}
+
 template <typename Item>
 void sort_unique(std::vector<Item>& items) {
   std::sort(items.begin(), items.end());
@@ -115,7 +120,9 @@ bool PeerPolicy::may_be_peer(const IpAddress& address) const {
 }
 
 bool PeerPolicy::may_be_peer(const IpAddress& address, std::uint16_t port) const {
-  return may_be_peer(address) && (is_relay_port(port) || !contains(relays_, address));
+  if (!may_be_peer(address)) return false;
+  if (is_relay_port(port) || !contains(relays_, address)) return true;
+  return is_loopback(address) && !contains(listener_ports_, port);
 }
 
 bool PeerPolicy::is_relay_port(std::uint16_t port) const {

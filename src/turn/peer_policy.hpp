@@ -2,7 +2,8 @@
 // Which addresses a client may reach through the relay. Closed are, unless the operator opens them, all
 // special-purpose ranges (RFC 6890 and the registries of IANA that it founds) and all of IPv6 outside of
 // 2000::/3. Closed for good are port 0 and the server itself, but for its relay ports: two clients of one
-// relay may talk to each other, and nobody reaches its listeners or what else runs beside them.
+// relay may talk to each other, and nobody reaches its listeners or what else runs beside them. Who relays
+// from a loopback address and opens it has a machine to try things on: its ports are open but the listeners'.
 //
 // An IPv4-mapped address is that IPv4 address. Other addresses that carry an IPv4 address (IPv4-compatible,
 // IPv4-translated, NAT64 with its well-known prefix, 6to4, Teredo with server and client) must be allowed

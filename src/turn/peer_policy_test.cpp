@@ -281,6 +281,20 @@ TEST(PeerPolicy, AnOwnAddressInAClosedRangeStaysClosed) {
   EXPECT_FALSE(asked.allows(at("10.0.0.5:50000")));
 }
 
+TEST(PeerPolicy, ALoopbackRelayThatIsOpenedReachesTheProgramsBesideIt) {
+  Settings settings;
+  settings.listeners = {at("127.0.0.1:3478"), at("[::1]:3478")};
+  settings.relay_addresses = {{ip("127.0.0.1"), ip("127.0.0.1")}, {ip("::1"), ip("::1")}};
+  EXPECT_FALSE(PeerPolicy{settings}.allows(at("127.0.0.1:5000")));
+  settings.peers.allow = prefixes({"127.0.0.0/8", "::1/128"});
+  const PeerPolicy asked{settings};
+  for (const auto own : {"127.0.0.1", "::1"}) {
+    EXPECT_TRUE(asked.allows(SocketAddress{ip(own), 5000})) << own;
+    EXPECT_TRUE(asked.allows(SocketAddress{ip(own), 50000})) << own;
+    EXPECT_FALSE(asked.allows(SocketAddress{ip(own), 3478})) << own;
+  }
+}
+
 TEST(PeerPolicy, NoSpellingOfAnyAddressOpensMoreThanTheAddress) {
   SeededRandom random{5};
   const std::vector<IpPrefix> everything_v6 = prefixes({"::/0"});
