@@ -177,85 +177,33 @@ TEST(Token, ThatWasSealedWithAWrongPlaintextIsMalformed) {
             TokenError::malformed);  // empty policy
 }
 
-TEST(Token, WithAPolicyThatLiesIsMalformed) {
+bool opens_with_policy(const std::string& policy) {
   const std::string head = "0014" + std::string(2 * 20, 'a') + "0000706f0000ffff00000258";
-  const auto opens = [&](const std::string& policy) {
-    const ByteVector token = seal_plaintext(hex(head + policy), ByteVector(12, 7));
-    return decode_token(token, seal_with(TokenAlgorithm::a256gcm, ims_server)).has_value();
-  };
-  const std::string numbers = "000000020000000000001000";
-  EXPECT_TRUE(
-      opens("01000f"
-            "0161" +
-            numbers + "00"));
-  EXPECT_FALSE(
-      opens("01000e"
-            "0161" +
-            numbers + "00"));  // the size cuts it
-  EXPECT_FALSE(
-      opens("010010"
-            "0161" +
-            numbers + "00"));  // the size promises more
-  EXPECT_FALSE(
-      opens("010010"
-            "0161" +
-            numbers + "0000"));  // more than the prefixes
-  EXPECT_FALSE(
-      opens("01000f"
-            "0161" +
-            numbers + "0000"));  // more than the policy
-  EXPECT_FALSE(
-      opens("01000f"
-            "0161" +
-            numbers + "01"));  // a prefix is missing
-  EXPECT_FALSE(
-      opens("01000f"
-            "ff61" +
-            numbers + "00"));  // the subject takes the rest
-  EXPECT_TRUE(
-      opens("010015"
-            "0161" +
-            numbers +
-            "01"
-            "0120c6336400"));
-  EXPECT_FALSE(
-      opens("010015"
-            "0161" +
-            numbers +
-            "01"
-            "0121c6336400"));  // 33 bits of IPv4
-  EXPECT_FALSE(
-      opens("010015"
-            "0161" +
-            numbers +
-            "01"
-            "0320c6336400"));  // no such family
-  EXPECT_FALSE(
-      opens("010015"
-            "0161" +
-            numbers +
-            "01"
-            "0220c6336400"));  // an IPv6 address has 16 bytes
-  EXPECT_FALSE(
-      opens("010014"
-            "0161" +
-            numbers +
-            "01"
-            "0120c63364"));
-  EXPECT_FALSE(
-      opens("010021"
-            "0161" +
-            numbers +
-            "01"
-            "0281"
-            "20010db8000000000000000000000000"));
-  EXPECT_TRUE(
-      opens("010021"
-            "0161" +
-            numbers +
-            "01"
-            "0280"
-            "20010db8000000000000000000000000"));
+  const ByteVector token = seal_plaintext(hex(head + policy), ByteVector(12, 7));
+  return decode_token(token, seal_with(TokenAlgorithm::a256gcm, ims_server)).has_value();
+}
+
+TEST(Token, WithAPolicyThatLiesIsMalformed) {
+  // Subject "a", 2 allocations, 4096 bytes per second; what follows counts the prefixes.
+  const std::string body = "0161000000020000000000001000";
+  EXPECT_TRUE(opens_with_policy("01000f" + body + "00"));
+  EXPECT_FALSE(opens_with_policy("01000e" + body + "00"));              // the size cuts it
+  EXPECT_FALSE(opens_with_policy("010010" + body + "00"));              // the size promises more
+  EXPECT_FALSE(opens_with_policy("010010" + body + "0000"));            // more than the prefixes
+  EXPECT_FALSE(opens_with_policy("01000f" + body + "0000"));            // more than the policy
+  EXPECT_FALSE(opens_with_policy("01000f" + body + "01"));              // a prefix is missing
+  EXPECT_FALSE(opens_with_policy("01000fff" + body.substr(2) + "00"));  // the subject takes the rest
+}
+
+TEST(Token, WithAPrefixThatLiesIsMalformed) {
+  const std::string body = "016100000002000000000000100001";
+  EXPECT_TRUE(opens_with_policy("010015" + body + "0120c6336400"));
+  EXPECT_FALSE(opens_with_policy("010015" + body + "0121c6336400"));  // 33 bits of IPv4
+  EXPECT_FALSE(opens_with_policy("010015" + body + "0320c6336400"));  // no such family
+  EXPECT_FALSE(opens_with_policy("010015" + body + "0220c6336400"));  // an IPv6 address has 16 bytes
+  EXPECT_FALSE(opens_with_policy("010014" + body + "0120c63364"));
+  EXPECT_TRUE(opens_with_policy("010021" + body + "028020010db8000000000000000000000000"));
+  EXPECT_FALSE(opens_with_policy("010021" + body + "028120010db8000000000000000000000000"));
 }
 
 TokenPolicy draw_policy(SeededRandom& random) {
