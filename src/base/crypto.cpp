@@ -103,8 +103,13 @@ Md5 md5(Bytes message) {
 }
 
 Sha256 sha256(Bytes message) {
+  // OpenSSL 3's SHA256() looks the algorithm up by name at each call, which costs more than a short digest.
+  SHA256_CTX context;
   Sha256 digest;
-  SHA256(message.data(), message.size(), digest.data());
+  Sha256Algorithm::init(context);
+  Sha256Algorithm::update(context, message);
+  Sha256Algorithm::finish(context, digest.data());
+  OPENSSL_cleanse(&context, sizeof context);
   return digest;
 }
 
