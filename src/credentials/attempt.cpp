@@ -23,6 +23,11 @@ Effort& Effort::operator+=(const Effort& other) {
   return *this;
 }
 
+const crypto::Sha256& Attempt::token_hash() {
+  if (!token_hash_) token_hash_ = crypto::sha256(claim_.token);
+  return *token_hash_;
+}
+
 bool Attempt::proves(Bytes key) {
   if (key.empty()) return false;
   ++effort_.proofs;

@@ -3,9 +3,11 @@
 // be brought to the effort of the dearest one: what a claim did not cause is done again on a decoy.
 
 #include <expected>
+#include <optional>
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "base/crypto.hpp"
 #include "base/secret.hpp"
 #include "base/time.hpp"
 #include "credentials/grant.hpp"
@@ -35,6 +37,7 @@ class Attempt {
   const Claim& claim() const { return claim_; }
   WallTime wall() const { return wall_; }
   const Effort& effort() const { return effort_; }
+  const crypto::Sha256& token_hash();  // of the claim's token
 
   // An empty key proves nothing: anybody could sign with it.
   bool proves(Bytes key);
@@ -54,6 +57,7 @@ class Attempt {
   Proof proof_;
   WallTime wall_;
   Effort effort_;
+  std::optional<crypto::Sha256> token_hash_;
 };
 
 }  // namespace turnpike::credentials

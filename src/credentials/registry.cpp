@@ -1,9 +1,6 @@
 #include "credentials/registry.hpp"
 
-#include <array>
 #include <utility>
-
-#include "base/crypto.hpp"
 
 namespace turnpike::credentials {
 namespace {
@@ -114,7 +111,7 @@ GrantPtr Registry::find_cached(Attempt& attempt) const {
   const Claim& claim = attempt.claim();
   if (claim.userhash != nullptr) return nullptr;
   GrantPtr grant = claim.token.empty() ? cache_.find_name(claim.username, claim.algorithm)
-                                       : cache_.find_token(claim.username, crypto::sha256(claim.token));
+                                       : cache_.find_token(claim.username, attempt.token_hash());
   if (!grant || attempt.wall() >= grant->expires_at) return nullptr;
   if (grant->source == Source::token && !token_->still_opens(*grant, attempt.wall())) return nullptr;
   return attempt.proves(grant->key.reveal()) ? grant : nullptr;

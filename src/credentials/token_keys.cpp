@@ -58,7 +58,7 @@ Verdict TokenKeys::verify_access_token(Attempt& attempt) const {
   const std::optional<std::string_view> kid = find_kid(attempt.claim());
   const std::optional<Chosen> chosen = kid ? find_key(*kid, attempt.wall()) : std::nullopt;
   if (!chosen) return std::unexpected(Refusal::unknown_key);
-  auto opened = open(attempt, *chosen, attempt.claim().token);
+  auto opened = open(attempt, *chosen, attempt.claim().token, attempt.token_hash());
   if (!opened) return std::unexpected(opened.error());
   if (opened->content.policy) return std::unexpected(Refusal::token_malformed);
   if (!proves(attempt, opened->content.mac_key, opened->grant.key))
@@ -81,7 +81,7 @@ Verdict TokenKeys::verify_browser_form(Attempt& attempt) const {
   if (!chosen) return std::unexpected(token ? Refusal::unknown_key : Refusal::unknown_user);
   if (!token) return std::unexpected(Refusal::malformed_username);
 
-  auto opened = open(attempt, *chosen, *token);
+  auto opened = open(attempt, *chosen, *token, crypto::sha256(*token));
   if (!opened) return std::unexpected(opened.error());
   Grant& grant = opened->grant;
   grant.key =
@@ -144,8 +144,8 @@ std::optional<std::string_view> TokenKeys::find_kid(const Claim& claim) const {
   return settings_.keys[found->second].kid;
 }
 
-std::expected<TokenKeys::Opened, Refusal> TokenKeys::open(Attempt& attempt, const Chosen& chosen,
-                                                          Bytes token) const {
+std::expected<TokenKeys::Opened, Refusal> TokenKeys::open(Attempt& attempt, const Chosen& chosen, Bytes token,
+                                                          const crypto::Sha256& token_hash) const {
   const bool is_derived = !chosen.suffix.empty();
   const Secret derived =
       is_derived ? attempt.derive_token_key(*chosen.key, settings_.server_name, chosen.kid) : Secret{};
@@ -154,11 +154,10 @@ std::expected<TokenKeys::Opened, Refusal> TokenKeys::open(Attempt& attempt, cons
                                             .server_name = settings_.server_name});
   if (!content) return std::unexpected(to_refusal(content.error()));
 
-  const crypto::Sha256 hash = crypto::sha256(token);
   Grant grant{.source = Source::token,
-              .subject = make_subject(*content, chosen.suffix, hash),
+              .subject = make_subject(*content, chosen.suffix, token_hash),
               .kid = std::string{chosen.kid},
-              .token_hash = hash,
+              .token_hash = token_hash,
               .algorithm = attempt.claim().algorithm,
               .policy = content->policy ? content->policy->policy : settings_.policy,
               .expires_at = find_token_end(*content, attempt.wall())};

@@ -56,7 +56,8 @@ class TokenKeys {
   const TokenKey* find_exactly(std::string_view kid, WallTime wall) const;
   std::optional<Chosen> find_key(std::string_view kid, WallTime wall) const;
   std::optional<std::string_view> find_kid(const Claim& claim) const;
-  std::expected<Opened, Refusal> open(Attempt& attempt, const Chosen& chosen, Bytes token) const;
+  std::expected<Opened, Refusal> open(Attempt& attempt, const Chosen& chosen, Bytes token,
+                                      const crypto::Sha256& token_hash) const;
   bool proves(Attempt& attempt, const Secret& mac_key, Key& key) const;
   bool tries_two_keys() const { return settings_.mac_key == MacKeyRule::automatic; }
 
