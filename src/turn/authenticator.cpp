@@ -62,19 +62,33 @@ std::expected<Authentication, Rejection> Authenticator::authenticate(const stun:
       nonces_->verify(identity->nonce, from.client, now.wall) == credentials::NonceVerdict::valid;
   if (!is_fresh && !is_repeated(request, existing)) return reject(ErrorCode::stale_nonce);
 
-  if (existing != nullptr && is_owner(*identity, request, *existing)) {
-    if (registry_->is_revoked(*existing->grant, now.wall))
-      return std::unexpected(Rejection{ErrorCode::unauthenticated, credentials::Refusal::revoked});
-    return Authentication{existing->grant};
-  }
-  const credentials::Claim claim{.realm = identity->realm,
-                                 .username = identity->username,
-                                 .userhash = identity->userhash ? &*identity->userhash : nullptr,
-                                 .token = identity->token,
-                                 .algorithm = identity->algorithm};
+  if (existing != nullptr && is_owner(*identity, request, *existing))
+    return continue_own(*identity, request, *existing, now);
+  return ask_registry(*identity, request, now);
+}
+
+std::expected<Authentication, Rejection> Authenticator::continue_own(const Identity& identity,
+                                                                     const stun::Message& request,
+                                                                     const Allocation& allocation, Now now) {
+  const credentials::Grant& grant = *allocation.grant;
+  if (registry_->is_revoked(grant, now.wall))
+    return std::unexpected(Rejection{ErrorCode::unauthenticated, credentials::Refusal::revoked});
+  // Its issuer may have extended it since.
+  if (request.method() == Method::refresh && grant.source == credentials::Source::pushed)
+    if (auto renewed = ask_registry(identity, request, now)) return renewed;
+  return Authentication{allocation.grant};
+}
+
+std::expected<Authentication, Rejection> Authenticator::ask_registry(const Identity& identity,
+                                                                     const stun::Message& request, Now now) {
+  const credentials::Claim claim{.realm = identity.realm,
+                                 .username = identity.username,
+                                 .userhash = identity.userhash ? &*identity.userhash : nullptr,
+                                 .token = identity.token,
+                                 .algorithm = identity.algorithm};
   auto granted = registry_->authenticate(claim, [&](Bytes key) { return is_proved(request, key); }, now.wall);
   if (!granted) return std::unexpected(Rejection{ErrorCode::unauthenticated, granted.error()});
-  return Authentication{std::move(*granted), !identity->token.empty()};
+  return Authentication{std::move(*granted), !identity.token.empty()};
 }
 
 // RFC 8489 section 9.2.4: who shows integrity must say who he is and which nonce he was given.

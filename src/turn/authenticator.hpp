@@ -37,6 +37,11 @@ class Authenticator {
 
  private:
   struct Identity;
+  std::expected<Authentication, Rejection> continue_own(const Identity& identity,
+                                                        const stun::Message& request,
+                                                        const Allocation& allocation, Now now);
+  std::expected<Authentication, Rejection> ask_registry(const Identity& identity,
+                                                        const stun::Message& request, Now now);
   std::expected<Identity, Rejection> read_identity(const stun::Message& request) const;
   std::expected<credentials::PasswordAlgorithm, Rejection> choose_algorithm(const stun::Message& request,
                                                                             std::string_view nonce) const;
