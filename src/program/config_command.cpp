@@ -24,7 +24,7 @@ constexpr const char* check_help =
 
 }  // namespace
 
-std::expected<Config, Answer> require_config(const std::optional<std::string>& file) {
+std::expected<LoadedConfig, Answer> require_loaded_config(const std::optional<std::string>& file) {
   if (!file) {
     std::error_code ignored;
     const bool is_here = std::filesystem::exists(usual_file, ignored);
@@ -34,7 +34,13 @@ std::expected<Config, Answer> require_config(const std::optional<std::string>& f
   }
   LoadedConfig loaded = load_config(*file);
   if (!loaded.problems.empty()) return std::unexpected(refuse(join_lines(loaded.problems)));
-  return std::move(loaded.config);
+  return loaded;
+}
+
+std::expected<Config, Answer> require_config(const std::optional<std::string>& file) {
+  auto loaded = require_loaded_config(file);
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  return std::move(loaded->config);
 }
 
 Answer check_config(const std::string& file) {

@@ -1,6 +1,7 @@
 #pragma once
 // turnpike check, and what every command with --config shares.
 
+#include <expected>
 #include <optional>
 #include <string>
 
@@ -10,7 +11,9 @@
 
 namespace turnpike::program {
 
-// The configuration, or the answer that ends the command: its problems, or that it was not named.
+// The configuration with its warnings, or the answer that ends the command: its problems, or that it was not
+// named.
+std::expected<LoadedConfig, Answer> require_loaded_config(const std::optional<std::string>& file);
 std::expected<Config, Answer> require_config(const std::optional<std::string>& file);
 
 Answer check_config(const std::string& file);

@@ -5,6 +5,7 @@
 #include "program/key_command.hpp"
 #include "program/options.hpp"
 #include "program/probe_command.hpp"
+#include "program/serve_command.hpp"
 #include "program/terminal.hpp"
 #include "program/token_command.hpp"
 
@@ -15,6 +16,7 @@ int run_program(int count, const char* const* values) {
                    "turnpike " TURNPIKE_VERSION};
   Command root = line.root();
   root.require_command();
+  add_serve_command(root);
   add_check_command(root);
   add_probe_command(root);
   add_bench_command(root);

@@ -1,0 +1,309 @@
+#include "program/admin_desk.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <expected>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "credentials/issue.hpp"
+#include "program/explain.hpp"
+
+namespace turnpike::program {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using credentials::Revocation;
+using Result = std::expected<Json, std::string>;
+
+constexpr std::uint64_t ttl_max = std::uint64_t{366} * 86400;
+constexpr std::uint64_t ttl_default = 86400;  // no credential that is issued here lives longer
+constexpr std::size_t sessions_max = 1000;
+
+// --- fields of a request
+// ------------------------------------------------------------------------------------
+
+std::string text_of(const Json& request, const char* key) {
+  const auto found = request.find(key);
+  return found != request.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+std::expected<std::uint64_t, std::string> number_of(const Json& request, const char* key,
+                                                    std::uint64_t fallback, std::uint64_t min,
+                                                    std::uint64_t max) {
+  const auto found = request.find(key);
+  if (found == request.end()) return fallback;
+  const bool is_number = found->is_number_unsigned();
+  const auto value = is_number ? found->get<std::uint64_t>() : 0;
+  if (is_number && value >= min && value <= max) return value;
+  return std::unexpected(fmt::format("{}: found {}, allowed: {} to {}", key, found->dump(), min, max));
+}
+
+std::expected<credentials::Policy, std::string> policy_of(const Json& request) {
+  credentials::Policy policy;
+  const auto allocations = number_of(request, "allocations_max", 0, 0, UINT32_MAX);
+  if (!allocations) return std::unexpected(allocations.error());
+  const auto bytes = number_of(request, "bytes_per_second", 0, 0, UINT64_MAX);
+  if (!bytes) return std::unexpected(bytes.error());
+  policy.allocations_max = static_cast<std::uint32_t>(*allocations);
+  policy.bytes_per_second = *bytes;
+  const auto peers = request.find("allowed_peers");
+  if (peers == request.end()) return policy;
+  if (!peers->is_array()) return std::unexpected("allowed_peers: allowed: a list of addresses or prefixes");
+  for (const Json& peer : *peers) {
+    const auto prefix = peer.is_string() ? IpPrefix::parse(peer.get<std::string>()) : std::nullopt;
+    if (!prefix)
+      return std::unexpected(
+          fmt::format("allowed_peers: found {}, allowed: an address or prefix", peer.dump()));
+    policy.allowed_peers.push_back(*prefix);
+  }
+  return policy;
+}
+
+std::optional<Revocation::By> parse_by(std::string_view text) {
+  if (text == "username") return Revocation::By::username;
+  if (text == "subject") return Revocation::By::subject;
+  if (text == "kid") return Revocation::By::kid;
+  if (text == "token_hash") return Revocation::By::token_hash;
+  return std::nullopt;
+}
+
+std::string_view name_of(Revocation::By by) {
+  constexpr std::array names{"username", "subject", "kid", "token_hash"};
+  return names[static_cast<std::size_t>(by)];
+}
+
+// --- words of an answer
+// -------------------------------------------------------------------------------------
+
+void add_end(Json& json, WallTime at) {
+  json["expires_at"] = at == WallTime::max() ? Json{} : Json(unix_seconds(at));
+}
+
+std::int64_t to_seconds(Duration duration) {
+  return std::chrono::floor<std::chrono::seconds>(duration).count();
+}
+
+Json describe(const credentials::PushedEntry& entry) {
+  Json json;
+  json["username"] = entry.username;
+  json["subject"] = entry.subject;
+  add_end(json, entry.expires_at);
+  if (entry.policy.allocations_max != 0) json["allocations_max"] = entry.policy.allocations_max;
+  if (entry.policy.bytes_per_second != 0) json["bytes_per_second"] = entry.policy.bytes_per_second;
+  for (const IpPrefix& peer : entry.policy.allowed_peers) json["allowed_peers"].push_back(peer.to_string());
+  return json;
+}
+
+Json describe(const turn::AllocationView& view) {
+  Json json;
+  json["client"] = view.path.client.to_string();
+  json["relayed"] = view.relayed.to_string();
+  json["source"] = std::string{credentials::to_string(view.grant->source)};
+  json["subject"] = view.grant->subject;
+  if (!view.grant->kid.empty()) json["kid"] = view.grant->kid;
+  json["expires_in_seconds"] = to_seconds(view.expires_in);
+  json["bytes_from_client"] = view.bytes_from_client;
+  json["bytes_to_client"] = view.bytes_to_client;
+  return json;
+}
+
+Json describe(const turn::Counters& counters) {
+  Json json;
+  json["allocations_active"] = counters.allocations_active;
+  json["permissions_active"] = counters.permissions_active;
+  json["channels_active"] = counters.channels_active;
+  json["allocations_created"] = counters.allocations_created;
+  json["allocations_ended"] = counters.allocations_ended;
+  json["packets_from_clients"] = counters.packets_from_clients;
+  json["packets_to_clients"] = counters.packets_to_clients;
+  json["bytes_from_clients"] = counters.bytes_from_clients;
+  json["bytes_to_clients"] = counters.bytes_to_clients;
+  json["dropped_no_allocation"] = counters.dropped_no_allocation;
+  json["dropped_no_permission"] = counters.dropped_no_permission;
+  json["dropped_rate"] = counters.dropped_rate;
+  json["dropped_malformed"] = counters.dropped_malformed;
+  json["requests"] = counters.requests;
+  json["challenges"] = counters.challenges;
+  json["challenges_suppressed"] = counters.challenges_suppressed;
+  Json& refusals = json["credentials_refused"] = Json::object();
+  for (std::size_t at = 0; at < counters.refusals.size(); ++at)
+    refusals[std::string{credentials::to_string(static_cast<credentials::Refusal>(at))}] =
+        counters.refusals[at];
+  return json;
+}
+
+// --- the commands
+// -------------------------------------------------------------------------------------------
+
+// What was pushed and revoked at the server, beside its configuration.
+Explanation explain_at(const Config& config, relay::Server& server, const std::string& username,
+                       WallTime wall) {
+  credentials::Registry registry{config.credentials};
+  for (const credentials::PushedEntry& entry : server.list_pushed()) {
+    if (entry.username != username) continue;
+    auto stored =
+        credentials::make_pushed_credential(entry.username, "unknown here", config.credentials.realm,
+                                            entry.subject, entry.expires_at, entry.policy);
+    stored.not_before = entry.not_before;
+    (void)registry.pushed().put(std::move(stored), wall);
+  }
+  for (const Revocation& revocation : server.list_revocations())
+    (void)registry.deny_list().add(revocation, wall);
+  return explain(registry, username, wall);
+}
+
+Result push(const Config& config, relay::Server& server, const Json& request, WallTime wall) {
+  if (!config.credentials.pushed) return std::unexpected("this server has no [credentials.pushed]");
+  const std::string username = text_of(request, "username");
+  const std::string password = text_of(request, "password");
+  if (username.empty() || password.empty()) return std::unexpected("push needs username and password");
+  const auto ttl = number_of(request, "ttl", 600, 1, ttl_max);
+  if (!ttl) return std::unexpected(ttl.error());
+  const auto policy = policy_of(request);
+  if (!policy) return std::unexpected(policy.error());
+  const WallTime expires_at = wall + std::chrono::seconds{*ttl};
+  const auto stored = credentials::make_pushed_credential(username, password, config.credentials.realm,
+                                                          text_of(request, "subject"), expires_at, *policy);
+  if (const auto done = server.put(stored); !done) return std::unexpected(done.error());
+  Json answer;
+  add_end(answer, expires_at);
+  return answer;
+}
+
+Result extend(relay::Server& server, const Json& request, WallTime wall) {
+  const auto ttl = number_of(request, "ttl", 600, 1, ttl_max);
+  if (!ttl) return std::unexpected(ttl.error());
+  const WallTime expires_at = wall + std::chrono::seconds{*ttl};
+  if (const auto done = server.extend(text_of(request, "username"), expires_at); !done)
+    return std::unexpected(done.error());
+  Json answer;
+  add_end(answer, expires_at);
+  return answer;
+}
+
+std::expected<Revocation, std::string> revocation_of(const Json& request) {
+  const auto by = parse_by(text_of(request, "by"));
+  if (!by) return std::unexpected("by: allowed: username, subject, kid, token_hash");
+  Revocation revocation{*by, text_of(request, "value")};
+  if (revocation.value.empty()) return std::unexpected("value: found nothing");
+  if (*by == Revocation::By::token_hash && (revocation.value.size() != 64 || !from_hex(revocation.value)))
+    return std::unexpected("value: allowed: the 64 hexadecimal digits of the token's SHA-256");
+  return revocation;
+}
+
+// Without a ttl, for as long as the credential would have lived, where that is known.
+Result revoke(const Config& config, relay::Server& server, const Json& request, WallTime wall) {
+  auto revocation = revocation_of(request);
+  if (!revocation) return std::unexpected(revocation.error());
+  const auto ttl = number_of(request, "ttl", ttl_default, 1, ttl_max);
+  if (!ttl) return std::unexpected(ttl.error());
+  revocation->until = wall + std::chrono::seconds{*ttl};
+  if (!request.contains("ttl") && revocation->by == Revocation::By::username) {
+    const Explanation known = explain_at(config, server, revocation->value, wall);
+    if (known.is_valid()) revocation->until = known.grant->expires_at;
+  }
+  Json answer;
+  answer["allocations_ended"] = server.revoke(*revocation);
+  add_end(answer, revocation->until);
+  return answer;
+}
+
+// Ends what runs and refuses nothing: a revocation that is over at once. A pushed credential goes with it.
+Result kick(relay::Server& server, const Json& request, WallTime wall) {
+  auto revocation = revocation_of(request);
+  if (!revocation) return std::unexpected(revocation.error());
+  revocation->until = wall;
+  Json answer;
+  answer["allocations_ended"] = server.revoke(*revocation);
+  return answer;
+}
+
+Result list(relay::Server& server, const Json& request) {
+  Json answer;
+  answer["pushed"] = Json::array();
+  for (const auto& entry : server.list_pushed(text_of(request, "subject")))
+    answer["pushed"].push_back(describe(entry));
+  answer["revoked"] = Json::array();
+  for (const Revocation& revocation : server.list_revocations()) {
+    Json entry;
+    entry["by"] = std::string{name_of(revocation.by)};
+    entry["value"] = revocation.value;
+    add_end(entry, revocation.until);
+    answer["revoked"].push_back(std::move(entry));
+  }
+  return answer;
+}
+
+Result sessions(relay::Server& server, const Json& request) {
+  const auto max = number_of(request, "max", sessions_max, 1, 1'000'000);
+  if (!max) return std::unexpected(max.error());
+  Json answer;
+  answer["active"] = server.counters().allocations_active;
+  answer["sessions"] = Json::array();
+  for (const auto& view : server.sessions(*max)) answer["sessions"].push_back(describe(view));
+  return answer;
+}
+
+Result explain_username(const Config& config, relay::Server& server, const Json& request, WallTime wall) {
+  const Explanation found = explain_at(config, server, text_of(request, "username"), wall);
+  Json answer;
+  answer["valid"] = found.is_valid();
+  answer["text"] = format_explanation(found, wall);
+  return answer;
+}
+
+Result reload(const ReloadOutcome& outcome) {
+  if (!outcome.problems.empty())
+    return std::unexpected(fmt::format("nothing was changed:\n{}", fmt::join(outcome.problems, "\n")));
+  Json answer;
+  answer["warnings"] = outcome.warnings;
+  answer["needs_restart"] = outcome.needs_restart;
+  return answer;
+}
+
+std::string format_answer(Result result) {
+  Json answer;
+  answer["ok"] = result.has_value();
+  if (result)
+    answer.update(*result);
+  else
+    answer["error"] = result.error();
+  // A name from the wire may be no UTF-8; it is shown with replacement characters.
+  return answer.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+AdminDesk::AdminDesk(const Config& config, relay::Server& server, const metrics::Registry& metrics,
+                     Hooks hooks)
+    : config_(config), server_(server), metrics_(metrics), hooks_(std::move(hooks)) {}
+
+std::string AdminDesk::answer(std::string_view text, WallTime wall) {
+  const Json request = Json::parse(text, nullptr, false);
+  if (!request.is_object())
+    return format_answer(std::unexpected("a request is a JSON object with a command"));
+  const std::string command = text_of(request, "command");
+  if (command == "push") return format_answer(push(config_, server_, request, wall));
+  if (command == "extend") return format_answer(extend(server_, request, wall));
+  if (command == "revoke") return format_answer(revoke(config_, server_, request, wall));
+  if (command == "kick") return format_answer(kick(server_, request, wall));
+  if (command == "list") return format_answer(list(server_, request));
+  if (command == "sessions") return format_answer(sessions(server_, request));
+  if (command == "stats") return format_answer(describe(server_.counters()));
+  if (command == "metrics") return format_answer(Json{{"text", metrics_.serialise()}});
+  if (command == "explain") return format_answer(explain_username(config_, server_, request, wall));
+  if (command == "reload") return format_answer(reload(hooks_.reload()));
+  if (command == "drain") {
+    hooks_.drain();
+    return format_answer(Json{{"allocations_active", server_.counters().allocations_active}});
+  }
+  return format_answer(std::unexpected(fmt::format("there is no command \"{}\"", command)));
+}
+
+}  // namespace turnpike::program

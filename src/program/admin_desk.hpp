@@ -1,0 +1,42 @@
+#pragma once
+// Answers the administrator: one JSON object in, one out. A request names its "command"; an answer has "ok"
+// and, where that is false, "error". docs/operating.md lists both.
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/metrics.hpp"
+#include "base/time.hpp"
+#include "program/config.hpp"
+#include "relay/server.hpp"
+
+namespace turnpike::program {
+
+struct ReloadOutcome {
+  std::vector<std::string> problems{};  // any: nothing was changed
+  std::vector<std::string> warnings{};
+  std::vector<std::string> needs_restart{};  // settings that have changed in the file and not in the server
+};
+
+class AdminDesk {
+ public:
+  struct Hooks {
+    std::function<ReloadOutcome()> reload;
+    std::function<void()> drain;
+  };
+
+  // All of them outlive the desk; `config` is the one in force.
+  AdminDesk(const Config& config, relay::Server& server, const metrics::Registry& metrics, Hooks hooks);
+
+  std::string answer(std::string_view request, WallTime wall);
+
+ private:
+  const Config& config_;
+  relay::Server& server_;
+  const metrics::Registry& metrics_;
+  Hooks hooks_;
+};
+
+}  // namespace turnpike::program

@@ -1,0 +1,186 @@
+#include "program/serving.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace turnpike::program {
+namespace {
+
+constexpr int drain_look_ms = 200;
+
+relay::ServerSettings make_server_settings(const Config& config) {
+  relay::ServerSettings settings;
+  settings.turn = config.turn;
+  settings.turn.listeners = relay::expand_wildcards(config.turn.listeners);
+  settings.credentials = config.credentials;
+  settings.shards = config.shards;
+  settings.nonce_lifetime = config.nonce_lifetime;
+  return settings;
+}
+
+std::string source_names(const credentials::RegistrySettings& settings) {
+  std::vector<std::string_view> names;
+  if (settings.static_users) names.emplace_back("static");
+  if (settings.computed) names.emplace_back("computed");
+  if (settings.pushed) names.emplace_back("pushed");
+  if (settings.token) names.emplace_back("token");
+  return fmt::format("{}", fmt::join(names, ","));
+}
+
+metrics::Counter reload_counter(metrics::Registry& metrics, const char* outcome) {
+  return metrics.counter("turnpike_reloads_total", "Times the configuration was read again, by outcome",
+                         {{"outcome", outcome}});
+}
+
+// The printed configuration as key -> value, without what reload takes in.
+std::map<std::string, std::string> fixed_settings(const Config& config) {
+  std::map<std::string, std::string> settings;
+  std::string section;
+  const std::string all = format_config(config);
+  for (std::string_view text = all; !text.empty();) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.starts_with('[')) section = line.substr(1, line.size() - 2);
+    const auto equals = line.find(" = ");
+    const bool is_fixed = section.starts_with("turn") || section == "admin";
+    if (is_fixed && equals != std::string_view::npos)
+      settings[section + '.' + std::string{line.substr(0, equals)}] = line.substr(equals + 3);
+  }
+  settings["log.format"] = config.log_format == LogFormat::json ? "json" : "text";
+  settings.erase("turn.uris");
+  return settings;
+}
+
+}  // namespace
+
+std::vector<std::string> settings_that_need_restart(const Config& running, const Config& read) {
+  auto old_settings = fixed_settings(running);
+  auto new_settings = fixed_settings(read);
+  std::vector<std::string> changed;
+  for (const auto& [key, value] : new_settings)
+    if (!old_settings.contains(key) || old_settings[key] != value) changed.push_back(key);
+  for (const auto& [key, value] : old_settings)
+    if (!new_settings.contains(key)) changed.push_back(key);
+  return changed;
+}
+
+Serving::Serving(Config config, Log& log)
+    : config_(std::move(config)),
+      log_(log),
+      reloads_done_(reload_counter(metrics_, "done")),
+      reloads_refused_(reload_counter(metrics_, "refused")),
+      reports_(log, metrics_) {}
+
+std::expected<std::unique_ptr<Serving>, std::string> Serving::start(Config config, Log& log) {
+  std::unique_ptr<Serving> serving{new Serving{std::move(config), log}};
+  if (const auto opened = serving->open(); !opened) return std::unexpected(opened.error());
+  serving->tell_ready();
+  return serving;
+}
+
+Serving::~Serving() {
+  if (server_) server_->stop();
+}
+
+std::expected<void, std::string> Serving::open() {
+  if (!config_.admin_socket.empty()) {
+    auto socket = AdminSocket::open(config_.admin_socket);
+    if (!socket) return std::unexpected(socket.error());
+    socket_.emplace(std::move(*socket));
+  }
+  auto server = relay::Server::start(make_server_settings(config_), reports_);
+  if (!server) return std::unexpected(server.error());
+  server_ = std::move(*server);
+  add_relay_metrics(metrics_, *server_);
+  metrics_.gauge("turnpike_build_info", "1, with the version as label", {{"version", TURNPIKE_VERSION}})
+      .set(1);
+  desk_ = std::make_unique<AdminDesk>(config_, *server_, metrics_,
+                                      AdminDesk::Hooks{[this] { return reload(); }, [this] { drain(); }});
+  return {};
+}
+
+void Serving::tell_ready() {
+  for (const std::string& warning : server_->warnings()) log_.warn("start", {{"warning", warning}});
+  for (const SocketAddress& listener : server_->listeners())
+    log_.info("listening", {{"address", "udp:" + listener.to_string()},
+                            {"realm", config_.credentials.realm},
+                            {"sources", source_names(config_.credentials)},
+                            {"shards", server_->shard_count()}});
+  log_.info(
+      "ready",
+      {{"version", TURNPIKE_VERSION}, {"config", config_.file}, {"admin_socket", config_.admin_socket}});
+}
+
+void Serving::run(int signals) {
+  for (;;) {
+    std::vector<pollfd> polls{{signals, POLLIN, 0}};
+    if (socket_) socket_->append_polls(polls);
+    const int ready = ::poll(polls.data(), polls.size(), is_draining_ ? drain_look_ms : -1);
+    if (is_draining_ && server_->counters().allocations_active == 0) {
+      log_.info("drained");
+      break;
+    }
+    if (ready <= 0) continue;
+    if (polls.front().revents != 0 && !obey(signals)) break;
+    if (socket_)
+      socket_->on_polled(
+          polls, [this](std::string_view request) { return desk_->answer(request, read_clocks().wall); });
+  }
+  server_->stop();
+  log_.info("stopped");
+}
+
+bool Serving::obey(int signals) {
+  signalfd_siginfo info{};
+  if (::read(signals, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return true;
+  if (info.ssi_signo == SIGHUP) {
+    (void)reload();
+    return true;
+  }
+  log_.info("stopping", {{"signal", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT"},
+                         {"allocations_active", server_->counters().allocations_active}});
+  return false;
+}
+
+ReloadOutcome Serving::reload() {
+  LoadedConfig loaded = load_config(config_.file);
+  for (const std::string& warning : loaded.warnings) log_.warn("config", {{"warning", warning}});
+  if (!loaded.problems.empty()) {
+    for (const std::string& problem : loaded.problems) log_.error("reload_refused", {{"problem", problem}});
+    reloads_refused_.add();
+    return {.problems = std::move(loaded.problems), .warnings = std::move(loaded.warnings)};
+  }
+  ReloadOutcome outcome{.warnings = std::move(loaded.warnings),
+                        .needs_restart = settings_that_need_restart(config_, loaded.config)};
+  for (const std::string& key : outcome.needs_restart) log_.warn("reload_needs_restart", {{"setting", key}});
+  // The realm is a fixed setting: credentials of another one would not be asked for.
+  loaded.config.credentials.realm = config_.credentials.realm;
+  if (loaded.config.credentials.token && config_.server_name != loaded.config.server_name)
+    loaded.config.credentials.token->server_name = config_.server_name;
+  config_.credentials = std::move(loaded.config.credentials);
+  config_.log_level = loaded.config.log_level;
+  config_.uris = std::move(loaded.config.uris);
+  log_.set_level_min(config_.log_level);
+  server_->reconfigure(config_.credentials);
+  reloads_done_.add();
+  log_.info("reloaded", {{"sources", source_names(config_.credentials)}});
+  return outcome;
+}
+
+void Serving::drain() {
+  if (!is_draining_) log_.info("draining", {{"allocations_active", server_->counters().allocations_active}});
+  is_draining_ = true;
+  server_->drain();
+}
+
+}  // namespace turnpike::program
