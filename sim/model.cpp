@@ -36,6 +36,14 @@ void Model::Span::grant(Instant until, bool is_repeated) {
   latest = is_repeated ? std::max(latest, until) : until;
 }
 
+bool Model::Allocation::is_surely_alive(Instant now) const {
+  return std::ranges::any_of(relayed, [&](const auto& entry) { return now < entry.second.sure; });
+}
+
+bool Model::Allocation::is_possibly_alive(Instant now) const {
+  return std::ranges::any_of(relayed, [&](const auto& entry) { return now <= entry.second.latest; });
+}
+
 void Model::violate(std::string what) {
   if (violations_.size() >= violations_max) return;
   world_->journal().note(world_->moment(), "VIOLATION " + what);
@@ -66,6 +74,12 @@ void Model::on_restarted() {
   strangers_.clear();
   for (const Credential& credential : credentials_)
     if (credential.form == Form::pushed) forgotten_.insert(&credential);
+}
+
+// A relay address ends with its socket, and the allocation with its last one.
+void Model::on_port_lost(const SocketAddress& bind) {
+  for (auto& [key, allocation] : allocations_) allocation.relayed.erase(bind);
+  std::erase_if(allocations_, [](const auto& entry) { return entry.second.relayed.empty(); });
 }
 
 void Model::on_settled() {
@@ -168,17 +182,22 @@ void Model::on_success(const turn::ClientPath& to, const stun::Message& request,
     violate(fmt::format("success without a credential, method {}", std::to_underlying(request.method())));
     return;
   }
-  check_credential(*credential, request.method());
   if (!credential->proves(answer)) violate("a successful answer does not prove itself");
+  if (is_revoked(*credential)) violate("success for the revoked credential " + credential->username);
+  // What was answered once is answered again, and grants nothing more.
+  const bool is_repeated = !answered_.insert({key_of(to), request.transaction_id()}).second;
+  const auto lifetime = answer.u32(AttributeType::lifetime);
+  const bool deletes =
+      request.method() == Method::refresh && lifetime && *lifetime == 0;  // anybody may go home
+  if (!is_repeated && !deletes) check_expiry(*credential, request.method());
+  if (is_repeated && request.method() == Method::allocate && find(to) != nullptr) return;
   if (request.method() == Method::allocate) {
     on_allocated(to, *credential, answer);
     return;
   }
   Allocation* allocation = find(to);
   if (allocation == nullptr) {
-    const auto lifetime = request.u32(AttributeType::lifetime);
-    if (request.method() != Method::refresh || !lifetime || *lifetime != 0)
-      violate("success without an allocation");
+    if (!deletes) violate("success without an allocation");
     return;
   }
   const bool is_same_owner =
@@ -186,11 +205,10 @@ void Model::on_success(const turn::ClientPath& to, const stun::Message& request,
       (allocation->owner->username == credential->username || credential->form == Form::token);
   if (!is_same_owner)
     violate("an allocation of " + allocation->owner->username + " obeyed " + credential->username);
-  const bool is_repeated = !answered_.insert({key_of(to), request.transaction_id()}).second;
   switch (request.method()) {
     case Method::refresh:
       allocation->owner = credential;
-      on_refreshed(to, answer, is_repeated);
+      on_refreshed(to, request, answer, is_repeated);
       return;
     case Method::create_permission:
       on_permitted(*allocation, request, is_repeated);
@@ -203,12 +221,13 @@ void Model::on_success(const turn::ClientPath& to, const stun::Message& request,
   }
 }
 
-void Model::check_credential(const Credential& credential, Method method) {
-  if (is_revoked(credential)) violate("success for the revoked credential " + credential.username);
+void Model::check_expiry(const Credential& credential, Method method) {
   if (credential.expires_at == WallTime::max()) return;
+  // What has an allocation may use it for as long as it lives.
+  if (method == Method::create_permission || method == Method::channel_bind) return;
   const WallTime wall = world_->moment().wall;
   WallTime end = credential.expires_at + token_slack;
-  if (method != Method::allocate) {
+  if (method == Method::refresh) {
     if (settings_.expiry == turn::ExpiryMode::lenient) return;
     if (settings_.expiry == turn::ExpiryMode::bounded) end += settings_.limits.expiry_slack;
   }
@@ -226,8 +245,7 @@ void Model::check_lifetime(const Credential& credential, seconds lifetime) {
 
 void Model::on_allocated(const turn::ClientPath& to, const Credential& owner, const stun::Message& answer) {
   const Allocation* existing = find(to);
-  if (existing != nullptr && existing->created_by == answer.transaction_id()) return;  // answered again
-  if (existing != nullptr && world_->moment().mono < existing->span.sure)
+  if (existing != nullptr && existing->is_surely_alive(world_->moment().mono))
     violate("a second allocation on one 5-tuple");
   const auto lifetime = answer.u32(AttributeType::lifetime);
   const auto mapped = answer.xor_address(AttributeType::xor_mapped_address);
@@ -239,16 +257,16 @@ void Model::on_allocated(const turn::ClientPath& to, const Credential& owner, co
   check_lifetime(owner, seconds{*lifetime});
   Allocation allocation;
   allocation.owner = &owner;
-  allocation.created_by = answer.transaction_id();
-  allocation.span.grant(world_->moment().mono + seconds{*lifetime}, false);
   answer.for_each([&](AttributeType type, Bytes value) {
     if (type != AttributeType::xor_relayed_address) return;
     const auto relayed = answer.to_xor_address(value);
     for (const turn::RelayAddress& relay : settings_.relay_addresses)
-      if (relayed && relay.advertised == relayed->ip) allocation.binds.insert({relay.bind, relayed->port});
+      if (relayed && relay.advertised == relayed->ip)
+        allocation.relayed[{relay.bind, relayed->port}].grant(world_->moment().mono + seconds{*lifetime},
+                                                              false);
   });
-  if (allocation.binds.empty()) violate("an allocation without a relay address of ours");
-  for (const SocketAddress& bind : allocation.binds) {
+  if (allocation.relayed.empty()) violate("an allocation without a relay address of ours");
+  for (const auto& [bind, span] : allocation.relayed) {
     if (!open_.contains(bind)) violate("an allocation without a socket: " + bind.to_string());
     const Allocation* other = find_owner(bind);
     if (other != nullptr && other != existing) violate("two allocations share the port " + bind.to_string());
@@ -262,7 +280,7 @@ void Model::check_quotas(const turn::ClientPath& to, const Credential& owner) {
   std::size_t of_subject = 1;
   std::size_t of_source = 1;
   for (const auto& [key, allocation] : allocations_) {
-    if (world_->moment().mono >= allocation.span.sure || key == key_of(to)) continue;
+    if (!allocation.is_surely_alive(world_->moment().mono) || key == key_of(to)) continue;
     ++total;
     of_subject += allocation.owner->subject == owner.subject ? 1 : 0;
     of_source += turn::source_key(key.second.ip) == turn::source_key(to.client.ip) ? 1 : 0;
@@ -276,19 +294,25 @@ void Model::check_quotas(const turn::ClientPath& to, const Credential& owner) {
   if (total > limits.allocations_total) violate(fmt::format("{} allocations in total", total));
 }
 
-void Model::on_refreshed(const turn::ClientPath& to, const stun::Message& answer, bool is_repeated) {
+void Model::on_refreshed(const turn::ClientPath& to, const stun::Message& request,
+                         const stun::Message& answer, bool is_repeated) {
   const auto lifetime = answer.u32(AttributeType::lifetime);
   if (!lifetime) {
     violate("a Refresh answer without a lifetime");
     return;
   }
+  Allocation& allocation = *find(to);
+  // RFC 8656 section 8.2: of two families, one may be refreshed or deleted alone.
+  const auto family = request.address_family(AttributeType::requested_address_family);
+  const auto is_meant = [&](const SocketAddress& bind) { return !family || bind.ip.family() == *family; };
   if (*lifetime == 0) {
-    allocations_.erase(key_of(to));
+    std::erase_if(allocation.relayed, [&](const auto& entry) { return is_meant(entry.first); });
+    if (allocation.relayed.empty()) allocations_.erase(key_of(to));
     return;
   }
-  Allocation* allocation = find(to);
-  check_lifetime(*allocation->owner, seconds{*lifetime});
-  allocation->span.grant(world_->moment().mono + seconds{*lifetime}, is_repeated);
+  if (!is_repeated) check_lifetime(*allocation.owner, seconds{*lifetime});
+  for (auto& [bind, span] : allocation.relayed)
+    if (is_meant(bind)) span.grant(world_->moment().mono + seconds{*lifetime}, is_repeated);
 }
 
 void Model::on_permitted(Allocation& allocation, const stun::Message& request, bool is_repeated) {
@@ -333,11 +357,12 @@ void Model::on_to_peer(const SocketAddress& relay_bind, const SocketAddress& to,
     return;
   }
   const Allocation* allocation = find(input_.path);
-  if (allocation == nullptr || world_->moment().mono > allocation->span.latest) {
+  if (allocation == nullptr || !allocation->is_possibly_alive(world_->moment().mono)) {
     violate("relayed without an allocation, to " + to.to_string());
     return;
   }
-  if (!allocation->binds.contains(relay_bind))
+  const auto relayed = allocation->relayed.find(relay_bind);
+  if (relayed == allocation->relayed.end() || world_->moment().mono > relayed->second.latest)
     violate("relayed from another's port, " + relay_bind.to_string());
   const auto outgoing = find_outgoing(*allocation, input_.bytes);
   if (!outgoing || outgoing->peer != to || !equal(outgoing->payload, payload))
@@ -354,8 +379,10 @@ void Model::on_data(const turn::ClientPath& to, const SocketAddress& peer, Bytes
     violate("a client got what no peer has sent");
     return;
   }
-  if (allocation == nullptr || world_->moment().mono > allocation->span.latest ||
-      !allocation->binds.contains(input_.bind))
+  const auto relayed =
+      allocation == nullptr ? Relayed::const_iterator{} : allocation->relayed.find(input_.bind);
+  if (allocation == nullptr || relayed == allocation->relayed.end() ||
+      world_->moment().mono > relayed->second.latest)
     violate("delivered without an allocation, to " + to.client.to_string());
   else if (!is_possibly_permitted(*allocation, peer))
     violate("delivered without a permission, from " + peer.to_string());
@@ -402,16 +429,17 @@ bool Model::must_reach_peer() const {
   if (!outgoing || is_own(outgoing->peer.ip) || !policy_.allows(outgoing->peer)) return false;
   const Instant now = world_->moment().mono;
   if (outgoing->channel && now >= allocation.channels.at(*outgoing->channel).span.sure) return false;
-  const bool has_family = std::ranges::any_of(allocation.binds, [&](const SocketAddress& bind) {
-    return bind.ip.family() == outgoing->peer.ip.family();
+  const bool has_family = std::ranges::any_of(allocation.relayed, [&](const auto& relayed) {
+    return relayed.first.ip.family() == outgoing->peer.ip.family() && now < relayed.second.sure;
   });
-  return has_family && now < allocation.span.sure && is_surely_permitted(allocation, outgoing->peer);
+  return has_family && is_surely_permitted(allocation, outgoing->peer);
 }
 
 bool Model::must_reach_client() const {
   if (settings_.limits.bytes_per_second_per_allocation > 0 || is_own(input_.peer.ip)) return false;
   for (const auto& [key, allocation] : allocations_) {
-    if (!allocation.binds.contains(input_.bind) || world_->moment().mono >= allocation.span.sure) continue;
+    const auto relayed = allocation.relayed.find(input_.bind);
+    if (relayed == allocation.relayed.end() || world_->moment().mono >= relayed->second.sure) continue;
     return is_surely_permitted(allocation, input_.peer) && policy_.allows(input_.peer);
   }
   return false;
@@ -442,8 +470,11 @@ Model::Allocation* Model::find(const turn::ClientPath& path) {
 
 // The allocation that surely has the port.
 Model::Allocation* Model::find_owner(const SocketAddress& bind) {
-  for (auto& [key, allocation] : allocations_)
-    if (allocation.binds.contains(bind) && world_->moment().mono < allocation.span.sure) return &allocation;
+  for (auto& [key, allocation] : allocations_) {
+    const auto relayed = allocation.relayed.find(bind);
+    if (relayed != allocation.relayed.end() && world_->moment().mono < relayed->second.sure)
+      return &allocation;
+  }
   return nullptr;
 }
 

@@ -44,6 +44,7 @@ class Model final : public RelayObserver {
   void on_from_peer(const SocketAddress& relay_bind, const SocketAddress& from, Bytes payload) override;
   void on_revoked(const credentials::Revocation& revocation) override;
   void on_restarted() override;
+  void on_port_lost(const SocketAddress& bind) override;
   void on_to_client(const turn::ClientPath& to, Bytes bytes) override;
   void on_to_peer(const SocketAddress& relay_bind, const SocketAddress& to, Bytes payload) override;
   void on_port_opened(const SocketAddress& bind) override;
@@ -61,13 +62,14 @@ class Model final : public RelayObserver {
     SocketAddress peer;
     Span span;
   };
+  using Relayed = std::map<SocketAddress, Span>;
   struct Allocation {
     const Credential* owner = nullptr;
-    std::set<SocketAddress> binds;
-    Span span;
+    Relayed relayed;  // as bound; of two families, each lives by itself
     std::map<IpAddress, Span> permissions;
     std::map<std::uint16_t, Channel> channels;
-    stun::TransactionId created_by{};
+    [[nodiscard]] bool is_surely_alive(Instant now) const;
+    [[nodiscard]] bool is_possibly_alive(Instant now) const;
   };
   struct Input {
     enum class Kind : std::uint8_t { none, client, peer } kind = Kind::none;
@@ -93,11 +95,13 @@ class Model final : public RelayObserver {
   void on_answer(const turn::ClientPath& to, const stun::Message& answer);
   void on_success(const turn::ClientPath& to, const stun::Message& request, const stun::Message& answer);
   void on_error(const turn::ClientPath& to, const stun::Message& request, const stun::Message& answer);
-  void check_credential(const Credential& credential, stun::Method method);
+  void check_expiry(const Credential& credential, stun::Method method);
   void check_lifetime(const Credential& credential, std::chrono::seconds lifetime);
   void on_allocated(const turn::ClientPath& to, const Credential& owner, const stun::Message& answer);
   void check_quotas(const turn::ClientPath& to, const Credential& owner);
-  void on_refreshed(const turn::ClientPath& to, const stun::Message& answer, bool is_repeated);
+  void on_refreshed(const turn::ClientPath& to, const stun::Message& request, const stun::Message& answer,
+                    bool is_repeated);
+
   void on_permitted(Allocation& allocation, const stun::Message& request, bool is_repeated);
   void on_channel_bound(Allocation& allocation, const stun::Message& request, bool is_repeated);
   void permit(Allocation& allocation, const SocketAddress& peer, bool is_repeated);

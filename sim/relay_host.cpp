@@ -93,6 +93,7 @@ void RelayHost::from_client(const turn::ClientPath& from, const Datagram& datagr
   tell([&](RelayObserver& observer) { observer.on_from_client(from, datagram.bytes); });
   if (const auto packet = process_->engine.on_client_datagram(from, datagram.bytes, world_->moment()))
     forward(*packet);
+  if (settings_.fault == Fault::answers_everybody) succeed_without_proof(from, datagram.bytes);
   settle();
 }
 
@@ -145,8 +146,16 @@ void RelayHost::shut_down() {
 void RelayHost::lose_port(const SocketAddress& bind) {
   const auto port = ids_.find(bind);
   check(port != ids_.end(), "only an open port can be lost");
+  tell([&](RelayObserver& observer) { observer.on_port_lost(bind); });
   process_->engine.on_port_opened(port->second, false, world_->moment());
   settle();
+}
+
+void RelayHost::lose_any_port() {
+  if (ids_.empty()) return;
+  auto chosen = ids_.begin();
+  std::advance(chosen, random_.below(static_cast<std::uint32_t>(ids_.size())));
+  lose_port(SocketAddress{chosen->first});
 }
 
 void RelayHost::reconfigure(credentials::RegistrySettings settings) {
@@ -199,10 +208,13 @@ void RelayHost::close(turn::RelayPortId port) {
 
 void RelayHost::forward(const turn::Forward& packet) {
   const SocketAddress bind = ports_.at(packet.port);
-  tell([&](RelayObserver& observer) { observer.on_to_peer(bind, packet.peer, packet.payload); });
+  if (settings_.fault == Fault::drops_packets && ++forwarded_ % 2 == 0) return;
+  ByteVector payload = to_vector(packet.payload);
+  if (settings_.fault == Fault::alters_packets && !payload.empty()) payload.back() ^= 1;
+  tell([&](RelayObserver& observer) { observer.on_to_peer(bind, packet.peer, payload); });
   network_->send({.from = {advertised(bind.ip), bind.port},
                   .to = packet.peer,
-                  .bytes = to_vector(packet.payload),
+                  .bytes = std::move(payload),
                   .dont_fragment = packet.dont_fragment});
 }
 
@@ -218,6 +230,17 @@ void RelayHost::send_to_client(const turn::ClientPath& to, ByteVector bytes) {
   tell([&](RelayObserver& observer) { observer.on_to_client(to, bytes); });
   network_->send(
       {.from = settings_.turn.listeners.at(to.listener), .to = to.client, .bytes = std::move(bytes)});
+}
+
+// Believes every CreatePermission.
+void RelayHost::succeed_without_proof(const turn::ClientPath& from, Bytes bytes) {
+  const auto request = stun::Message::decode(bytes);
+  if (!request || request->method() != stun::Method::create_permission ||
+      request->message_class() != stun::Class::request)
+    return;
+  std::array<Byte, 32> buffer{};
+  const stun::Writer writer{buffer, request->method(), stun::Class::success, request->transaction_id()};
+  if (const auto answer = writer.finish()) send_to_client(from, to_vector(*answer));
 }
 
 void RelayHost::deliver_without_permission(const SocketAddress& bind, const Datagram& datagram) {

@@ -27,6 +27,7 @@ class RelayObserver {
   virtual void on_from_peer(const SocketAddress& relay_bind, const SocketAddress& from, Bytes payload) = 0;
   virtual void on_revoked(const credentials::Revocation& revocation) = 0;
   virtual void on_restarted() = 0;
+  virtual void on_port_lost(const SocketAddress& bind) = 0;
   // Outputs.
   virtual void on_to_client(const turn::ClientPath& to, Bytes bytes) = 0;
   virtual void on_to_peer(const SocketAddress& relay_bind, const SocketAddress& to, Bytes payload) = 0;
@@ -44,7 +45,9 @@ enum class Fault : std::uint8_t {
   ignores_quotas,       // admits everybody
   shares_ports,         // gives a port to several allocations
   keeps_ports,          // forgets to give some ports back
-  trusts_everybody,     // gives allocations to whoever claims a known name, without proof
+  answers_everybody,    // lets whoever asks have a permission, without proof
+  drops_packets,        // relays every other packet only
+  alters_packets,       // a byte of what it relays
 };
 
 struct RelaySettings {
@@ -72,6 +75,7 @@ class RelayHost final : public Node {
   void drain();
   void shut_down();
   void lose_port(const SocketAddress& bind);
+  void lose_any_port();
   void reconfigure(credentials::RegistrySettings settings);
 
   [[nodiscard]] const RelaySettings& settings() const { return settings_; }
@@ -97,6 +101,7 @@ class RelayHost final : public Node {
   void forward(const turn::Forward& forward);
   void deliver(const turn::Deliver& deliver);
   void send_to_client(const turn::ClientPath& to, ByteVector bytes);
+  void succeed_without_proof(const turn::ClientPath& from, Bytes bytes);
   void deliver_without_permission(const SocketAddress& bind, const Datagram& datagram);
   IpAddress advertised(const IpAddress& bind) const;
   IpAddress bound(const IpAddress& advertised) const;
@@ -115,6 +120,7 @@ class RelayHost final : public Node {
   std::map<turn::RelayPortId, SocketAddress> ports_;  // open, as bound
   std::map<SocketAddress, turn::RelayPortId> ids_;
   std::vector<turn::Report> reports_;
+  std::uint64_t forwarded_ = 0;
 };
 
 }  // namespace turnpike::sim
