@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -46,7 +47,7 @@ class AdminSocket {
 };
 
 // One request and its answer, from the other end. The error is one line for the administrator.
-enum class AskFailure : unsigned char { nobody_there, no_answer };
+enum class AskFailure : std::uint8_t { nobody_there, no_answer, refused };
 struct AskError {
   AskFailure failure{};
   std::string words;

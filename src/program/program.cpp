@@ -1,7 +1,9 @@
 #include "program/program.hpp"
 
+#include "program/admin_command.hpp"
 #include "program/bench_command.hpp"
 #include "program/config_command.hpp"
+#include "program/issue_command.hpp"
 #include "program/key_command.hpp"
 #include "program/options.hpp"
 #include "program/probe_command.hpp"
@@ -18,6 +20,9 @@ int run_program(int count, const char* const* values) {
   root.require_command();
   add_serve_command(root);
   add_check_command(root);
+  add_issue_command(root);
+  add_explain_command(root);
+  add_admin_command(root);
   add_probe_command(root);
   add_bench_command(root);
   add_key_command(root);
