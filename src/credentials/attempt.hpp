@@ -34,9 +34,9 @@ class Attempt {
  public:
   Attempt(const Claim& claim, Proof proof, WallTime wall) : claim_(claim), proof_(proof), wall_(wall) {}
 
-  const Claim& claim() const { return claim_; }
-  WallTime wall() const { return wall_; }
-  const Effort& effort() const { return effort_; }
+  [[nodiscard]] const Claim& claim() const { return claim_; }
+  [[nodiscard]] WallTime wall() const { return wall_; }
+  [[nodiscard]] const Effort& effort() const { return effort_; }
   const crypto::Sha256& token_hash();  // of the claim's token
 
   // An empty key proves nothing: anybody could sign with it.
@@ -50,7 +50,7 @@ class Attempt {
   void spend(const Effort& whole, ComputedDigest digest);
 
  private:
-  std::string_view decoy_name() const;
+  [[nodiscard]] std::string_view decoy_name() const;
   void open_decoy();
 
   const Claim& claim_;

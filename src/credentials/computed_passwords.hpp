@@ -32,13 +32,13 @@ class ComputedPasswords {
  public:
   explicit ComputedPasswords(ComputedSettings settings) : settings_(std::move(settings)) {}
 
-  Verdict verify(Attempt& attempt) const;
-  Effort effort() const;
-  ComputedDigest digest() const { return settings_.digest; }
+  [[nodiscard]] Verdict verify(Attempt& attempt) const;
+  [[nodiscard]] Effort effort() const;
+  [[nodiscard]] ComputedDigest digest() const { return settings_.digest; }
 
  private:
-  std::size_t find_named_secret(std::string_view id) const;
-  Verdict try_secret(Attempt& attempt, const ComputedName& name, std::size_t index) const;
+  [[nodiscard]] std::size_t find_named_secret(std::string_view id) const;
+  [[nodiscard]] Verdict try_secret(Attempt& attempt, const ComputedName& name, std::size_t index) const;
 
   ComputedSettings settings_;
 };

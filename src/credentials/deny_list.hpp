@@ -30,8 +30,8 @@ class DenyList {
  private:
   static constexpr std::size_t kind_count = 4;
   using Ends = std::map<std::string, WallTime, std::less<>>;  // value -> until
-  bool has(Revocation::By by, std::string_view value, WallTime wall) const;
-  bool denies_kid(std::string_view kid, WallTime wall) const;
+  [[nodiscard]] bool has(Revocation::By by, std::string_view value, WallTime wall) const;
+  [[nodiscard]] bool denies_kid(std::string_view kid, WallTime wall) const;
   void drop_ended(WallTime wall);
 
   std::array<Ends, kind_count> ends_;

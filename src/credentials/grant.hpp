@@ -40,8 +40,8 @@ class Key {
   Key(const Key&) = default;
   Key& operator=(const Key&) = default;
   ~Key();
-  Bytes reveal() const { return {bytes_.data(), size_}; }
-  bool empty() const { return size_ == 0; }
+  [[nodiscard]] Bytes reveal() const { return {bytes_.data(), size_}; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
   bool operator==(const Key& other) const;  // constant time for equal sizes
 
  private:

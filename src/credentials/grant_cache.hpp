@@ -18,9 +18,9 @@ class GrantCache {
   static constexpr std::size_t grants_max = 256;
 
   // A computed credential or a token in its browser form, by the name and algorithm of its claim.
-  GrantPtr find_name(std::string_view username, PasswordAlgorithm algorithm) const;
+  [[nodiscard]] GrantPtr find_name(std::string_view username, PasswordAlgorithm algorithm) const;
   // RFC 7635: by kid and token. A kid is shared by many users.
-  GrantPtr find_token(std::string_view kid, const crypto::Sha256& token_hash) const;
+  [[nodiscard]] GrantPtr find_token(std::string_view kid, const crypto::Sha256& token_hash) const;
 
   // The cached grant that is equal, or this one, which is cached from now on.
   GrantPtr share(Grant grant);

@@ -28,7 +28,7 @@ SecurityFeatures features_of_nonce(std::string_view nonce);
 struct Nonce {
   std::array<char, 29> characters{};
   std::size_t size = 0;
-  std::string_view text() const { return {characters.data(), size}; }
+  [[nodiscard]] std::string_view text() const { return {characters.data(), size}; }
 };
 
 enum class NonceVerdict : std::uint8_t { valid, stale };  // stale: too old, of another address, or not ours
@@ -38,9 +38,9 @@ class NonceMint {
   // The key is shared by all shards, so that a nonce is good on each of them.
   NonceMint(Secret key, Duration lifetime, SecurityFeatures features);
 
-  Nonce mint(const SocketAddress& client, WallTime wall) const;
-  NonceVerdict verify(std::string_view nonce, const SocketAddress& client, WallTime wall) const;
-  SecurityFeatures features() const { return features_; }
+  [[nodiscard]] Nonce mint(const SocketAddress& client, WallTime wall) const;
+  [[nodiscard]] NonceVerdict verify(std::string_view nonce, const SocketAddress& client, WallTime wall) const;
+  [[nodiscard]] SecurityFeatures features() const { return features_; }
 
  private:
   Secret key_;

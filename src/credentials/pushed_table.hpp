@@ -109,7 +109,7 @@ class PushedTable {
   };
   using Pair = std::pair<std::string_view, std::string_view>;
 
-  bool is_valid(const PushedCredential& credential, WallTime wall) const;
+  [[nodiscard]] bool is_valid(const PushedCredential& credential, WallTime wall) const;
   PushOutcome store(PushedCredential credential, WallTime wall);
   bool set_end(std::string_view username, WallTime expires_at);
   std::size_t remove_username(std::string_view username);

@@ -49,42 +49,42 @@ class Registry {
   // For requests that the grant of their allocation proves, without a new authentication: has it been taken
   // back since? By the deny-list; pushed: it left the table before its end, or has another key; static: so by
   // a reload. Expiry is not asked: what it means to a running allocation is for its owner to say.
-  bool is_revoked(const Grant& grant, WallTime wall) const;
+  [[nodiscard]] bool is_revoked(const Grant& grant, WallTime wall) const;
 
   // What authenticate would say of this name today, were the password right: for `turnpike explain`.
   // Does not need the password; for the browser form opens the token. A kid alone is granted what its key
   // says, until the key's end.
-  std::expected<Grant, Refusal> explain(std::string_view username, WallTime wall) const;
+  [[nodiscard]] std::expected<Grant, Refusal> explain(std::string_view username, WallTime wall) const;
 
-  const std::string& realm() const { return realm_; }
-  bool accepts_tokens() const { return token_.has_value(); }
+  [[nodiscard]] const std::string& realm() const { return realm_; }
+  [[nodiscard]] bool accepts_tokens() const { return token_.has_value(); }
   // RFC 7635: the value of THIRD-PARTY-AUTHORIZATION and the AAD; empty without a token source.
-  std::string_view server_name() const;
+  [[nodiscard]] std::string_view server_name() const;
   // USERHASH can be resolved for every source of this realm: nonce bit 1 may be set (RFC 8489 section 9.2).
   // Static and pushed names and the kids of tokens can; a computed name, a kid derived from a master and the
   // browser form must be seen, and clients hide every name once the bit is set. So a realm with computed
   // passwords, a key that derives, or the browser form does not offer it.
-  bool offers_username_anonymity() const;
+  [[nodiscard]] bool offers_username_anonymity() const;
 
   PushedTable& pushed() { return pushed_; }
-  const PushedTable& pushed() const { return pushed_; }
+  [[nodiscard]] const PushedTable& pushed() const { return pushed_; }
   DenyList& deny_list() { return deny_list_; }
-  const DenyList& deny_list() const { return deny_list_; }
+  [[nodiscard]] const DenyList& deny_list() const { return deny_list_; }
 
   // Takes new settings for static, computed and token; pushed credentials and the deny-list stay. A new realm
   // drops the pushed credentials: their keys are of the old one.
   void reconfigure(RegistrySettings settings);
 
   // What the last authenticate cost.
-  const Effort& last_effort() const { return last_effort_; }
+  [[nodiscard]] const Effort& last_effort() const { return last_effort_; }
 
  private:
   void configure(RegistrySettings settings);
-  Effort refusal_effort(const Claim& claim) const;
+  [[nodiscard]] Effort refusal_effort(const Claim& claim) const;
   std::expected<GrantPtr, Refusal> verify(Attempt& attempt);
-  GrantPtr find_cached(Attempt& attempt) const;
-  Verdict ask_sources(Attempt& attempt) const;
-  Verdict verify_pushed(Attempt& attempt) const;
+  [[nodiscard]] GrantPtr find_cached(Attempt& attempt) const;
+  [[nodiscard]] Verdict ask_sources(Attempt& attempt) const;
+  [[nodiscard]] Verdict verify_pushed(Attempt& attempt) const;
 
   std::string realm_;
   std::optional<StaticUsers> static_users_;

@@ -19,9 +19,9 @@ class StaticUsers {
   StaticUsers(StaticUsers&&) = default;
   StaticUsers& operator=(StaticUsers&&) = default;
 
-  Verdict verify(Attempt& attempt) const;
+  [[nodiscard]] Verdict verify(Attempt& attempt) const;
   // The grant's user is still there, with the same password.
-  bool still_grants(const Grant& grant) const;
+  [[nodiscard]] bool still_grants(const Grant& grant) const;
   static Effort effort() { return {.proofs = 1}; }
 
  private:
@@ -29,12 +29,12 @@ class StaticUsers {
     Key md5;
     Key sha256;
     Userhash userhash{};
-    const Key& of(PasswordAlgorithm algorithm) const {
+    [[nodiscard]] const Key& of(PasswordAlgorithm algorithm) const {
       return algorithm == PasswordAlgorithm::sha256 ? sha256 : md5;
     }
   };
   using Users = std::map<std::string, Keys, std::less<>>;
-  const Users::value_type* find(const Claim& claim) const;
+  [[nodiscard]] const Users::value_type* find(const Claim& claim) const;
 
   Policy policy_;
   Users users_;

@@ -29,19 +29,19 @@ class TokenKeys {
  public:
   TokenKeys(TokenSettings settings, std::string_view realm);
 
-  Verdict verify_access_token(Attempt& attempt) const;
-  Verdict verify_browser_form(Attempt& attempt) const;
-  Effort access_token_effort() const;
-  Effort browser_form_effort() const;
+  [[nodiscard]] Verdict verify_access_token(Attempt& attempt) const;
+  [[nodiscard]] Verdict verify_browser_form(Attempt& attempt) const;
+  [[nodiscard]] Effort access_token_effort() const;
+  [[nodiscard]] Effort browser_form_effort() const;
 
   // The key that opened the grant's token is valid today.
-  bool still_opens(const Grant& grant, WallTime wall) const;
+  [[nodiscard]] bool still_opens(const Grant& grant, WallTime wall) const;
   // What a kid alone says, without a token: for people who ask.
-  Verdict explain_kid(std::string_view kid, WallTime wall) const;
+  [[nodiscard]] Verdict explain_kid(std::string_view kid, WallTime wall) const;
 
-  const std::string& server_name() const { return settings_.server_name; }
-  bool accepts_browser_form() const { return settings_.browser_form; }
-  bool derives_keys() const { return derives_; }
+  [[nodiscard]] const std::string& server_name() const { return settings_.server_name; }
+  [[nodiscard]] bool accepts_browser_form() const { return settings_.browser_form; }
+  [[nodiscard]] bool derives_keys() const { return derives_; }
 
  private:
   struct Chosen {
@@ -53,13 +53,13 @@ class TokenKeys {
     TokenContent content;
     Grant grant;  // all but the key
   };
-  const TokenKey* find_exactly(std::string_view kid, WallTime wall) const;
-  std::optional<Chosen> find_key(std::string_view kid, WallTime wall) const;
-  std::optional<std::string_view> find_kid(const Claim& claim) const;
-  std::expected<Opened, Refusal> open(Attempt& attempt, const Chosen& chosen, Bytes token,
-                                      const crypto::Sha256& token_hash) const;
-  bool proves(Attempt& attempt, const Secret& mac_key, Key& key) const;
-  bool tries_two_keys() const { return settings_.mac_key == MacKeyRule::automatic; }
+  [[nodiscard]] const TokenKey* find_exactly(std::string_view kid, WallTime wall) const;
+  [[nodiscard]] std::optional<Chosen> find_key(std::string_view kid, WallTime wall) const;
+  [[nodiscard]] std::optional<std::string_view> find_kid(const Claim& claim) const;
+  [[nodiscard]] std::expected<Opened, Refusal> open(Attempt& attempt, const Chosen& chosen, Bytes token,
+                                                    const crypto::Sha256& token_hash) const;
+  [[nodiscard]] bool proves(Attempt& attempt, const Secret& mac_key, Key& key) const;
+  [[nodiscard]] bool tries_two_keys() const { return settings_.mac_key == MacKeyRule::automatic; }
 
   TokenSettings settings_;
   bool derives_ = false;
