@@ -11,9 +11,8 @@ namespace {
 std::error_code last_error() { return {errno, std::generic_category()}; }
 
 // Rounded up, so that what is due at the end of the wait is due when the wait has ended.
-int to_milliseconds(const std::optional<Duration>& at_most) {
-  if (!at_most) return -1;
-  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(*at_most).count();
+int to_milliseconds(Duration at_most) {
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(at_most).count();
   return static_cast<int>(std::clamp<std::int64_t>(milliseconds, 0, std::numeric_limits<int>::max()));
 }
 
@@ -31,7 +30,7 @@ Result<void> Epoll::add(int fd, std::uint64_t key) const {
   return {};
 }
 
-std::span<const epoll_event> Epoll::wait(std::optional<Duration> at_most) {
+std::span<const epoll_event> Epoll::wait(Duration at_most) {
   const int count = epoll_wait(descriptor_.value(), events_.data(), events_max, to_milliseconds(at_most));
   return {events_.data(), static_cast<std::size_t>(std::max(count, 0))};
 }

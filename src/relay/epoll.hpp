@@ -7,7 +7,6 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "base/time.hpp"
@@ -20,8 +19,7 @@ class Epoll {
   static Result<Epoll> open();
 
   Result<void> add(int fd, std::uint64_t key) const;  // removed when the descriptor is closed
-  // Waits at most so long; nothing: until something happens.
-  std::span<const epoll_event> wait(std::optional<Duration> at_most);
+  std::span<const epoll_event> wait(Duration at_most);
 
  private:
   explicit Epoll(FileDescriptor descriptor) : descriptor_(std::move(descriptor)) {}

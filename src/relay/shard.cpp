@@ -15,12 +15,19 @@ using std::chrono::seconds;
 constexpr std::size_t reader_buffers = 256;
 constexpr std::size_t trains_per_listener = 128;
 constexpr std::size_t trains_per_port = 16;
-constexpr std::size_t ports_per_turn = 256;
+constexpr std::size_t ports_per_turn = 128;
 constexpr int icmp_errors_per_turn = 16;
 
+// To be woken up costs as much as to relay several packets, and takes longer. Where turns follow each other
+// so closely, the shard looks again for a while before it sleeps.
+constexpr Duration busy_gap = std::chrono::microseconds{60};
+constexpr Duration looking_max = std::chrono::microseconds{25};
+constexpr Duration gap_max = std::chrono::milliseconds{1};  // what one long sleep counts in the average
+
 constexpr seconds house_kept_every{10};
-// Below this, what malloc keeps for later is not worth asking for.
-constexpr std::uint64_t allocations_worth_trimming = 1000;
+// A crowd that is gone leaves memory in malloc's hands; that of fewer is not worth asking for.
+constexpr std::uint64_t crowd_min = 1000;
+constexpr std::uint64_t last_of_crowd_min = 50;
 
 enum class Key : std::uint32_t { mailbox, listener, port };
 constexpr std::uint64_t make_key(Key kind, std::uint32_t id) {
@@ -85,8 +92,9 @@ void Shard::run() {
 }
 
 void Shard::turn() {
-  const auto events = epoll_.wait(longest_wait());
-  now_ = read_clocks();
+  const auto events = wait();
+  const Instant before = std::exchange(now_, read_clocks()).mono;
+  gap_ += (std::min(now_.mono - before, gap_max) - gap_) / 8;
   for (const epoll_event& event : events) note(event);
   read_listeners();
   read_relay_ports();
@@ -98,7 +106,18 @@ void Shard::turn() {
   keep_house();
 }
 
-std::optional<Duration> Shard::longest_wait() {
+std::span<const epoll_event> Shard::wait() {
+  const Duration longest = longest_wait();
+  if (longest > Duration{0} && gap_ < busy_gap) {
+    const Instant begin = read_clocks().mono;
+    do {
+      if (const auto events = epoll_.wait(Duration{0}); !events.empty()) return events;
+    } while (read_clocks().mono - begin < looking_max);
+  }
+  return epoll_.wait(longest);
+}
+
+Duration Shard::longest_wait() const {
   const bool has_ready_listener = std::any_of(listeners_.begin(), listeners_.end(),
                                               [](const Listener& listener) { return listener.is_ready; });
   if (has_ready_listener || !ready_ports_.empty()) return Duration{0};
@@ -259,13 +278,14 @@ void Shard::keep_house() {
   return_memory();
 }
 
-// malloc keeps what was freed; after a crowd has left, most of it is given back to the system. Each time at
-// most a quarter of the peak is left, so that the work is small beside what the crowd cost.
+// malloc keeps what was freed. Each time that three quarters of a crowd have left, and when the last have, it
+// is given back to the system: little work beside what the crowd cost.
 void Shard::return_memory() {
   const std::uint64_t active = engine_.counters().allocations_active;
   allocations_peak_ = std::max(allocations_peak_, active);
-  if (allocations_peak_ < allocations_worth_trimming || active > allocations_peak_ / 4) return;
-  if (!ready_ports_.empty()) return;
+  const bool is_worth_it = active == 0 ? allocations_peak_ >= last_of_crowd_min
+                                       : allocations_peak_ >= crowd_min && active <= allocations_peak_ / 4;
+  if (!is_worth_it) return;
   malloc_trim(0);
   allocations_peak_ = active;
 }

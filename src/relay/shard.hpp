@@ -5,8 +5,10 @@
 //
 // Whatever was read stays in its buffers until everything that came of it has been sent.
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <vector>
 
 #include "base/random.hpp"
@@ -62,7 +64,8 @@ class Shard {
 
  private:
   void turn();
-  std::optional<Duration> longest_wait();
+  std::span<const epoll_event> wait();
+  Duration longest_wait() const;
   void note(const epoll_event& event);
   void run_tasks(std::vector<Mailbox::Task> tasks);
 
@@ -102,6 +105,7 @@ class Shard {
   credentials::NonceMint nonces_;
   turn::Engine engine_;
   Now now_{};
+  Duration gap_ = std::chrono::milliseconds{1};  // between the last turns, on average
   Instant house_kept_at_{};
   std::uint64_t allocations_peak_ = 0;  // since memory was last returned
   bool is_stopping_ = false;
