@@ -2,9 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
+#include <string>
+#include <vector>
+
+#include "program/test_folder.hpp"
 
 namespace turnpike::program {
 namespace {
@@ -39,33 +40,6 @@ Lines problems_in_turn(std::string_view lines) {
 Lines problems_after(std::string_view lines) {  // which begin in line 7
   return problems_of(std::string{least} + std::string{lines});
 }
-
-class Folder {
- public:
-  Folder() : path_(std::filesystem::path{testing::TempDir()} / unique_name()) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string write(const std::string& name, std::string_view content, bool for_all = false) const {
-    const auto file = path_ / name;
-    std::ofstream{file} << content;
-    using std::filesystem::perms;
-    std::filesystem::permissions(
-        file, perms::owner_read | perms::owner_write | (for_all ? perms::others_read : perms::none));
-    return file.string();
-  }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  static std::string unique_name() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    return std::string{"turnpike_"} + test->test_suite_name() + "_" + test->name();
-  }
-  std::filesystem::path path_;
-};
 
 TEST(Config, NeedsLittle) {
   const Config config = good(least);
@@ -372,7 +346,7 @@ TEST(ConfigProblems, OfTheSmallSections) {
 }
 
 TEST(ConfigFiles, HoldSecretsBesideTheConfiguration) {
-  const Folder folder;
+  const TestFolder folder;
   folder.write("alice.password", "wonderland\n");
   folder.write("token.key", "SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=\n");
   const auto loaded = load_config(
@@ -390,7 +364,7 @@ TEST(ConfigFiles, HoldSecretsBesideTheConfiguration) {
 }
 
 TEST(ConfigFiles, ThatAreMissingOrEmptyAreProblems) {
-  const Folder folder;
+  const TestFolder folder;
   folder.write("empty", "\n");
   const auto loaded = load_config(
       folder.write("t.toml",
@@ -411,7 +385,7 @@ TEST(ConfigFiles, ThatAreMissingOrEmptyAreProblems) {
 }
 
 TEST(ConfigFiles, ThatOthersMayReadAreWarnedAbout) {
-  const Folder folder;
+  const TestFolder folder;
   const std::string shown = folder.write("shown.secret", "0123456789abcdef", true);
   const auto of = [&](const std::string& secret) {
     const auto loaded = load_config(folder.write("t.toml",

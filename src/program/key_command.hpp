@@ -16,9 +16,9 @@ namespace turnpike::program {
 
 struct KeyGenerateOptions {
   std::uint64_t size = 32;
-  std::optional<std::string> kid;   // print the line of a token key
-  std::optional<std::string> file;  // write it there, for its owner alone
-  bool if_missing = false;          // a file that is there is left alone
+  std::optional<std::string> kid{};   // print the line of a token key
+  std::optional<std::string> file{};  // write it there, for its owner alone
+  bool if_missing = false;            // a file that is there is left alone
 };
 Answer generate_key(const KeyGenerateOptions& options, Random& random);
 
@@ -26,7 +26,7 @@ Answer list_keys(const Config& config, WallTime wall);
 
 struct KeyRotateOptions {
   std::string source = "token";
-  std::optional<std::string> id;         // of the new key; made from the date unless set
+  std::optional<std::string> id{};       // of the new key; made from the date unless set
   std::uint64_t publish_seconds = 3600;  // until every relay has been reloaded
   std::uint64_t keep_seconds = 86400;    // the longest life of a credential
 };
