@@ -3,7 +3,7 @@
 // they end, its permissions and channels. No bytes of answers are kept: what a retransmission has to be told
 // again is a few numbers.
 //
-// Memory of one allocation with one permission and one channel, on a 64-bit machine: at most 560 bytes in the
+// Memory of one allocation with one permission and one channel, on a 64-bit machine: at most 480 bytes in the
 // engine, with its places in the indexes and the allocator's overhead (allocation_memory_test.cpp); the
 // grant, about 400 bytes where it is not shared, comes to that.
 
