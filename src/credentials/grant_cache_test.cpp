@@ -62,6 +62,7 @@ TEST(GrantCache, KeepsTheTwoFormsOfTokensApart) {
 TEST(GrantCache, IsBoundedAndCleared) {
   GrantCache cache;
   std::vector<std::weak_ptr<const Grant>> grants;
+  grants.reserve(4 * GrantCache::grants_max);
   for (std::size_t i = 0; i < 4 * GrantCache::grants_max; ++i)
     grants.push_back(cache.share(make_computed(std::to_string(i) + ":x")));
   const auto count = [&] {

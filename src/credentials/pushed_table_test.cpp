@@ -230,6 +230,7 @@ class Model {
   }
   [[nodiscard]] std::vector<PushedEntry> list() const {
     std::vector<PushedEntry> entries;
+    entries.reserve(all_.size());
     for (const auto& [username, at] : all_)
       entries.push_back({username, at.subject, at.not_before, at.expires_at, at.policy});
     return entries;

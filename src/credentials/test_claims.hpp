@@ -23,7 +23,7 @@ inline ByteVector hex(std::string_view text) {
 // Stands for a request that was signed with `key`; counts how often it was asked.
 class Signed {
  public:
-  explicit Signed(Key key) : key_(key) {}
+  explicit Signed(const Key& key) : key_(key) {}
   bool operator()(Bytes tried) {
     ++asked_;
     return equal(tried, key_.reveal());
