@@ -184,7 +184,8 @@ TEST(PeerWriter, ForgetsPortsThatAreNotOpen) {
   sender.add(0, peer.local(), "closed before the flush");
   sender.ports.close(0);
   sender.writer.flush();
-  sender.ports.open(0, address("127.0.0.1:0"));
+  sender.ports.forget_closed();
+  ASSERT_TRUE(sender.ports.open(0, address("127.0.0.1:0")));
   sender.add(0, peer.local(), "reopened");
   sender.writer.flush();
   EXPECT_EQ(peer.receive_text(), "reopened");

@@ -1,6 +1,5 @@
 #include "relay/relay_ports.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace turnpike::relay {
@@ -15,6 +14,11 @@ Result<int> RelayPorts::open(turn::RelayPortId port, const SocketAddress& bind) 
 
 void RelayPorts::close(turn::RelayPortId port) {
   if (port < sockets_.size()) sockets_[port] = {};
+}
+
+void RelayPorts::forget_closed() {
+  while (!sockets_.empty() && !sockets_.back().descriptor.is_open()) sockets_.pop_back();
+  sockets_.shrink_to_fit();
 }
 
 }  // namespace turnpike::relay

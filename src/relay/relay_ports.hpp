@@ -27,6 +27,8 @@ class RelayPorts {
   // Returns the descriptor.
   Result<int> open(turn::RelayPortId port, const SocketAddress& bind);
   void close(turn::RelayPortId port);
+  // Gives the memory of the slots behind the last open one back.
+  void forget_closed();
   // Nothing for a port that is not open.
   RelaySocket* find(turn::RelayPortId port) {
     if (port >= sockets_.size() || !sockets_[port].descriptor.is_open()) return nullptr;

@@ -20,8 +20,8 @@ constexpr int icmp_errors_per_turn = 16;
 
 // To be woken up costs as much as to relay several packets, and takes longer. Where turns follow each other
 // so closely, the shard looks again for a while before it sleeps.
-constexpr Duration busy_gap = std::chrono::microseconds{60};
-constexpr Duration looking_max = std::chrono::microseconds{25};
+constexpr Duration busy_gap = std::chrono::microseconds{120};
+constexpr Duration looking_max = std::chrono::microseconds{40};
 constexpr Duration gap_max = std::chrono::milliseconds{1};  // what one long sleep counts in the average
 
 constexpr seconds house_kept_every{10};
@@ -286,6 +286,7 @@ void Shard::return_memory() {
   const bool is_worth_it = active == 0 ? allocations_peak_ >= last_of_crowd_min
                                        : allocations_peak_ >= crowd_min && active <= allocations_peak_ / 4;
   if (!is_worth_it) return;
+  ports_.forget_closed();
   malloc_trim(0);
   allocations_peak_ = active;
 }
