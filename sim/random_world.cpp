@@ -24,11 +24,11 @@ class Dice {
   std::uint32_t between(std::uint32_t least, std::uint32_t most) { return least + below(most - least + 1); }
   bool chance(std::uint32_t in_100) { return below(100) < in_100; }
   template <typename Item, std::size_t count>
-  const Item& one_of(const std::array<Item, count>& items) {
+  Item one_of(const std::array<Item, count>& items) {
     return items[below(static_cast<std::uint32_t>(count))];
   }
   template <typename Item>
-  Item& one_of(std::vector<Item>& items) {
+  const Item& one_of(const std::vector<Item>& items) {
     return items[below(static_cast<std::uint32_t>(items.size()))];
   }
 
@@ -189,10 +189,7 @@ void Play::talk(ClientHost& client) {
 void Play::act_as_peer() {
   const ClientHost& client = any_client();
   if (!client.allocated) return;
-  const SocketAddress& to =
-      dice_.one_of(client.allocated->relayed.size() > 1
-                       ? std::array{client.allocated->relayed[0], client.allocated->relayed[1]}
-                       : std::array{client.allocated->relayed[0], client.allocated->relayed[0]});
+  const SocketAddress to = dice_.one_of(client.allocated->relayed);
   for (const auto& peer : stage_.peers)
     if (peer->address().ip.family() == to.ip.family() && dice_.chance(70))
       peer->send(to, "word " + std::to_string(words_++));
