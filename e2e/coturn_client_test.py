@@ -37,7 +37,8 @@ REST = ("-u", "carol", "-W", world.SECRET)
 OAUTH = ("-J", "-u", "unused", "-w", "unused")
 
 # Each sentence: the options, the address of the server, the address of the peer, how many messages it sends. A
-# session has a second flow for RTCP unless -c says otherwise.
+# session has a second flow for RTCP unless -c says otherwise. -Z (both families in one allocation) is not among them:
+# coturn 4.6.1 asks for it with an attribute of a draft, 0x8032, which RFC 8656 has as 0x8000.
 WAYS = {
     "a static user over channels": (STATIC, world.V4, world.V4, 2),
     "a static user by Send indications": ((*STATIC, "-s"), world.V4, world.V4, 2),
@@ -48,7 +49,6 @@ WAYS = {
     "an IPv6 relay address asked over IPv6": ((*STATIC, "-x"), world.V6, world.V6, 2),
     "an IPv6 relay address asked over IPv4": ((*STATIC, "-x", "-s"), world.V4, world.V6, 2),
     "an IPv4 relay address asked over IPv6": ((*STATIC, "-X"), world.V6, world.V4, 2),
-    "both relay addresses in one allocation": ((*STATIC, "-Z", "-c"), world.V4, world.V4, 1),
     "DONT-FRAGMENT in channels": ((*STATIC, "-g"), world.V4, world.V4, 2),
     "DONT-FRAGMENT in Send indications": ((*STATIC, "-g", "-s"), world.V4, world.V4, 2),
     "padded ChannelData": ((*STATIC, "-D"), world.V4, world.V4, 2),

@@ -91,7 +91,7 @@ class Life(world.Case):
         sessions = self.server.admin("sessions")
         self.assert_status(sessions, 0)
         self.assertIn(world.PLAIN_USER, sessions.out)
-        self.assertIn(str(client.relayed[1]), sessions.out)
+        self.assertIn(str(client.relayed[0][1]), sessions.out)
         stats = self.server.admin("stats")
         self.assert_status(stats, 0)
         self.assertRegex(stats.out, r"allocations_active +1\b")

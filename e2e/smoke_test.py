@@ -27,6 +27,13 @@ class Smoke(world.Case):
                     client.bind((world.V4, peer.port))  # of the family that is given where none is asked for
                     self.assertTrue(client.echoes())
 
+        both = turn.Client((world.V4, server.port), world.USER, world.PASSWORD)
+        self.addCleanup(both.close)
+        both.allocate((turn.ADDITIONAL_ADDRESS_FAMILY, bytes([2, 0, 0, 0])))
+        self.assertEqual([host for host, _ in both.relayed], [world.V4, world.V6])
+        both.bind((world.V6, peer.port))
+        self.assertTrue(both.echoes())
+
         self.assertEqual(server.stop(), 0, server.log())
 
 

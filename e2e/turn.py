@@ -14,7 +14,7 @@ REQUEST, INDICATION, SUCCESS, ERROR = 0x000, 0x010, 0x100, 0x110
 USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, CHANNEL_NUMBER, LIFETIME = 0x0006, 0x0008, 0x0009, 0x000C, 0x000D
 XOR_PEER_ADDRESS, DATA_VALUE, REALM, NONCE, XOR_RELAYED_ADDRESS = 0x0012, 0x0013, 0x0014, 0x0015, 0x0016
 REQUESTED_TRANSPORT, PASSWORD_ALGORITHM, PASSWORD_ALGORITHMS, ACCESS_TOKEN = 0x0019, 0x001D, 0x8002, 0x001B
-SOFTWARE, THIRD_PARTY_AUTHORIZATION = 0x8022, 0x802E
+SOFTWARE, THIRD_PARTY_AUTHORIZATION, ADDITIONAL_ADDRESS_FAMILY = 0x8022, 0x802E, 0x8000
 UDP = bytes([17, 0, 0, 0])
 MD5_ALGORITHM = struct.pack("!HH", 1, 0)
 
@@ -51,11 +51,15 @@ class Message:
         if cookie != COOKIE or size + 20 != len(data):
             raise ValueError("not a STUN message")
         self.transaction = data[8:20]
-        self.attributes = {}
+        self.attributes = {}  # of several with one name, the first
+        self.relayed = []
         at = 20
         while at + 4 <= len(data):
             name, length = struct.unpack_from("!HH", data, at)
-            self.attributes.setdefault(name, data[at + 4 : at + 4 + length])
+            value = data[at + 4 : at + 4 + length]
+            self.attributes.setdefault(name, value)
+            if name == XOR_RELAYED_ADDRESS:
+                self.relayed.append(self.address_in(value))
             at += 4 + length + (-length % 4)
 
     def text(self, name):
@@ -69,8 +73,7 @@ class Message:
     def number(self, name):
         return struct.unpack("!I", self.attributes[name])[0]
 
-    def address(self, name):
-        value = self.attributes[name]
+    def address_in(self, value):
         mask = struct.pack("!I", COOKIE) + self.transaction
         packed = bytes(one ^ other for one, other in zip(value[4:], mask))
         host = socket.inet_ntop(socket.AF_INET if value[1] == 1 else socket.AF_INET6, packed)
@@ -120,7 +123,8 @@ class Client:
 
     def __init__(self, server, username, password, realm=None):
         self.username, self.password, self.asked_realm = username, password, realm
-        self.realm = self.nonce = self.key = self.relayed = None
+        self.realm = self.nonce = self.key = None
+        self.relayed = []
         self.algorithms = []
         self.socket = socket.socket(family_of(server[0]), socket.SOCK_DGRAM)
         self.socket.settimeout(1.0)
@@ -129,8 +133,8 @@ class Client:
     def close(self):
         self.socket.close()
 
-    def allocate(self, lifetime=600):
-        return self.request(ALLOCATE, [(REQUESTED_TRANSPORT, UDP), (LIFETIME, struct.pack("!I", lifetime))])
+    def allocate(self, *more, lifetime=600):
+        return self.request(ALLOCATE, [(REQUESTED_TRANSPORT, UDP), (LIFETIME, struct.pack("!I", lifetime)), *more])
 
     def refresh(self, lifetime=600):
         return self.request(REFRESH, [(LIFETIME, struct.pack("!I", lifetime))])
@@ -150,8 +154,7 @@ class Client:
             self._take_challenge(answer)
         if answer.error() is not None:
             raise Refused(answer.error())
-        if XOR_RELAYED_ADDRESS in answer.attributes:
-            self.relayed = answer.address(XOR_RELAYED_ADDRESS)
+        self.relayed = answer.relayed or self.relayed
         return answer
 
     def _take_challenge(self, answer):
