@@ -24,7 +24,7 @@ class ReceiveArena {
   ReceiveArena(const ReceiveArena&) = delete;
   ReceiveArena& operator=(const ReceiveArena&) = delete;
   Byte* buffer(std::size_t index) { return memory_ + index * stride; }
-  std::size_t size() const { return buffers_; }
+  [[nodiscard]] std::size_t size() const { return buffers_; }
 
  private:
   // Not a power of two: else the first bytes of all buffers would fight for one set of the cache.
@@ -51,11 +51,11 @@ class DatagramReader {
  public:
   explicit DatagramReader(std::size_t buffers);
 
-  std::size_t free_buffers() const { return arena_.size() - used_; }
+  [[nodiscard]] std::size_t free_buffers() const { return arena_.size() - used_; }
   // Reads at most `max` trains (and at most free_buffers()) and returns how many came; fewer than asked
   // means that the socket was empty, or that an error stands in it. They stay until release_all().
   std::size_t read(int fd, std::size_t max);
-  Train train(std::size_t index_of_last_read) const;
+  [[nodiscard]] Train train(std::size_t index_of_last_read) const;
   void release_all();
 
  private:

@@ -24,7 +24,7 @@ inline constexpr std::size_t train_bytes_max = 65000;
 class TrainShape {
  public:
   explicit TrainShape(std::size_t first_bytes) : segment_bytes_(first_bytes), total_bytes_(first_bytes) {}
-  bool takes(std::size_t bytes) const {
+  [[nodiscard]] bool takes(std::size_t bytes) const {
     return !ended_ && bytes > 0 && bytes <= segment_bytes_ && count_ < train_segments_max &&
            total_bytes_ + bytes < train_bytes_max;
   }
@@ -33,8 +33,8 @@ class TrainShape {
     total_bytes_ += bytes;
     ++count_;
   }
-  std::size_t segment_bytes() const { return segment_bytes_; }
-  std::size_t count() const { return count_; }
+  [[nodiscard]] std::size_t segment_bytes() const { return segment_bytes_; }
+  [[nodiscard]] std::size_t count() const { return count_; }
 
  private:
   std::size_t segment_bytes_;
@@ -49,7 +49,7 @@ class PeerWriter {
   PeerWriter(RelayPorts& ports, const SegmentOffload& offload) : ports_(ports), offload_(offload) {}
   void add(const turn::Forward& forward);
   void flush();  // also before a port is closed: another one may take its descriptor
-  std::uint64_t dropped() const { return dropped_; }
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
   static constexpr std::uint32_t none = 0xffffffff;
@@ -80,11 +80,11 @@ class ClientWriter {
  public:
   ClientWriter(int fd, const SegmentOffload& offload);
   ClientWriter(ClientWriter&&) = default;
-  bool is_full() const { return parts_.size() >= capacity; }
+  [[nodiscard]] bool is_full() const { return parts_.size() >= capacity; }
   void add(const turn::Deliver& deliver);               // flushes by itself when full
   void add(const SocketAddress& to, ByteVector bytes);  // keeps the bytes until they are sent
   void flush();
-  std::uint64_t dropped() const { return dropped_; }
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
   static constexpr std::size_t capacity = 512;  // datagrams
@@ -93,7 +93,7 @@ class ClientWriter {
     std::uint8_t prefix_size;
     std::uint8_t padding;
     Bytes payload;
-    std::size_t size() const { return prefix_size + payload.size() + padding; }
+    [[nodiscard]] std::size_t size() const { return prefix_size + payload.size() + padding; }
   };
   struct Group {
     SocketAddress to;

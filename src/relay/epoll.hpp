@@ -18,7 +18,7 @@ class Epoll {
  public:
   static Result<Epoll> open();
 
-  Result<void> add(int fd, std::uint64_t key) const;  // removed when the descriptor is closed
+  [[nodiscard]] Result<void> add(int fd, std::uint64_t key) const;  // removed when the descriptor is closed
   std::span<const epoll_event> wait(Duration at_most);
 
  private:

@@ -22,8 +22,10 @@ std::uint64_t raise_descriptor_limit();
 // The ports from which the kernel serves sockets that name none; nothing where it does not tell.
 struct PortRange {
   std::uint16_t first = 0, last = 0;
-  bool contains(std::uint16_t port) const { return first <= port && port <= last; }
-  bool overlaps(const PortRange& other) const { return first <= other.last && other.first <= last; }
+  [[nodiscard]] bool contains(std::uint16_t port) const { return first <= port && port <= last; }
+  [[nodiscard]] bool overlaps(const PortRange& other) const {
+    return first <= other.last && other.first <= last;
+  }
 };
 std::optional<PortRange> ephemeral_ports();
 

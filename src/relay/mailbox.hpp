@@ -16,7 +16,7 @@ class Mailbox {
   // Readable when tasks wait.
   static Result<FileDescriptor> open_event();
   explicit Mailbox(FileDescriptor event) : event_(std::move(event)) {}
-  int event() const { return event_.value(); }
+  [[nodiscard]] int event() const { return event_.value(); }
 
   // False once the mailbox is closed: the task will not run.
   [[nodiscard]] bool post(Task task);

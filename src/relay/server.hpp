@@ -47,9 +47,9 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // As they were opened: where a port was 0, the kernel has chosen one.
-  const std::vector<SocketAddress>& listeners() const;
+  [[nodiscard]] const std::vector<SocketAddress>& listeners() const;
   // What an operator should know and what does not keep the relay from running; one line each.
-  const std::vector<std::string>& warnings() const;
+  [[nodiscard]] const std::vector<std::string>& warnings() const;
 
   // Ends all allocations, closes all sockets, joins the shards. Calls after the first do nothing.
   void stop();
@@ -70,7 +70,7 @@ class Server {
 
   turn::Counters counters();  // summed over the shards
   std::vector<turn::AllocationView> sessions(std::size_t max);
-  unsigned shard_count() const;
+  [[nodiscard]] unsigned shard_count() const;
 
  private:
   class Impl;

@@ -152,9 +152,9 @@ void Shard::run_tasks(std::vector<Mailbox::Task> tasks) {
 // --- packets ----------------------------------------------------------------------------------------------
 
 void Shard::read_listeners() {
-  for (turn::ListenerId id = 0; id < listeners_.size(); ++id) {
+  for (std::size_t id = 0; id < listeners_.size(); ++id) {
     if (!listeners_[id].is_ready) continue;
-    listeners_[id].is_ready = read_listener(id);
+    listeners_[id].is_ready = read_listener(static_cast<turn::ListenerId>(id));
     flush();
   }
 }

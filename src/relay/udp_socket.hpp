@@ -20,8 +20,8 @@ class FileDescriptor {
   FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.release()) {}
   FileDescriptor& operator=(FileDescriptor&& other) noexcept;
   ~FileDescriptor() { close(); }
-  int value() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
+  [[nodiscard]] int value() const { return fd_; }
+  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
   void close();
 
  private:
