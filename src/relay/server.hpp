@@ -65,7 +65,8 @@ class Server {
   std::size_t revoke(const credentials::Revocation& revocation);
   std::vector<credentials::Revocation> list_revocations();
 
-  // Static users, secrets and keys are replaced; pushed credentials, the deny-list and allocations stay.
+  // Static users, secrets and keys are replaced. Pushed credentials and the deny-list stay, and so do
+  // allocations, but for those of static users who are gone or have another password.
   void reconfigure(credentials::RegistrySettings settings);
 
   turn::Counters counters();  // summed over the shards

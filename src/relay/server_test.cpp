@@ -238,11 +238,19 @@ TEST(Server, TakesNewSettingsAndKeepsAllocations) {
   ASSERT_TRUE(client.allocate());
   client.bind(peer.local());
 
-  relay.server->reconfigure(test_credentials({{"dave", "hal"}}));
-  EXPECT_FALSE(TestClient{relay.v4()}.allocate());
+  relay.server->reconfigure(test_credentials({{"alice", "wonderland"}, {"dave", "hal"}}));
   EXPECT_TRUE(TestClient(relay.v4(), password_of("dave", "hal")).allocate());
   client.send(peer.local(), "still relayed");
   EXPECT_EQ(peer.receive_text(), "still relayed");
+}
+
+TEST(Server, EndsTheAllocationsOfUsersWhomAReloadRemoves) {
+  TestRelay relay;
+  TestClient client{relay.v4()};
+  ASSERT_TRUE(client.allocate());
+  relay.server->reconfigure(test_credentials({{"dave", "hal"}}));
+  EXPECT_TRUE(relay.server->sessions(10).empty());
+  EXPECT_FALSE(TestClient{relay.v4()}.allocate());
 }
 
 TEST(Server, RefusesNewAllocationsWhileItDrains) {

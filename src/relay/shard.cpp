@@ -255,6 +255,9 @@ void Shard::obey(const turn::Report& effect) { observer_.on_report(effect, now_)
 void Shard::reconfigure(credentials::RegistrySettings settings) {
   registry_.reconfigure(std::move(settings));
   nonces_ = make_nonces(settings_, registry_);
+  engine_.end_revoked(now_);
+  obey_effects();
+  flush();
 }
 
 std::size_t Shard::revoke(const credentials::Revocation& revocation) {

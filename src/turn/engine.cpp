@@ -106,6 +106,7 @@ class Engine::Impl {
   void on_port_opened(RelayPortId port, bool opened, Now now);
   void on_timeout(Now now) { core_.expire_due(now); }
   std::size_t revoke(const credentials::Revocation& revocation, Now now);
+  std::size_t end_revoked(Now now);
   void drain() { core_.is_draining = true; }
   void shut_down(Now now);
   std::optional<Effect> next_effect() { return core_.effects.next(); }
@@ -267,6 +268,11 @@ std::size_t Engine::Impl::revoke(const credentials::Revocation& revocation, Now 
                  EndReason::revoked, now);
 }
 
+std::size_t Engine::Impl::end_revoked(Now now) {
+  return end_all([&](const Allocation& each) { return core_.registry.is_revoked(*each.grant, now.wall); },
+                 EndReason::revoked, now);
+}
+
 void Engine::Impl::shut_down(Now now) {
   core_.is_shut_down = true;
   end_all([](const Allocation&) { return true; }, EndReason::shutdown, now);
@@ -325,6 +331,7 @@ void Engine::on_timeout(Now now) { impl_->on_timeout(now); }
 std::size_t Engine::revoke(const credentials::Revocation& revocation, Now now) {
   return impl_->revoke(revocation, now);
 }
+std::size_t Engine::end_revoked(Now now) { return impl_->end_revoked(now); }
 void Engine::drain() { impl_->drain(); }
 void Engine::shut_down(Now now) { impl_->shut_down(now); }
 std::optional<Effect> Engine::next_effect() { return impl_->next_effect(); }

@@ -52,6 +52,23 @@ TEST(Revocation, ReachesEverySourceAndKey) {
   EXPECT_EQ(world.revoke({By::kid, "k1.8f3a"}), 0U);
 }
 
+TEST(Revocation, ByAReloadEndsTheAllocationsOfUsersWhoAreGone) {
+  World world;
+  Caller alice{world};
+  alice.allocate();
+  Caller bob{world, elsewhere};
+  bob.become("bob", "builder");
+  bob.allocate();
+  auto settings = static_users();
+  settings.static_users->users.erase("bob");
+  world.registry.reconfigure(std::move(settings));
+  EXPECT_EQ(world.engine.end_revoked(world.now), 1U);
+  world.drain();
+  EXPECT_EQ(world.open_ports.size(), 1U);
+  EXPECT_EQ(bob.refresh()->code(), 401);
+  EXPECT_TRUE(alice.refresh()->is_success());
+}
+
 TEST(Revocation, ElsewhereIsSeenAtTheNextRequest) {
   World world;
   Caller caller{world};
