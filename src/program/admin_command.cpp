@@ -209,7 +209,9 @@ constexpr const char* admin_help =
     "Examples:\n"
     "  turnpike admin stats --config turnpike.toml\n"
     "  turnpike admin push --config turnpike.toml --username u1 --password p1 --ttl 600\n"
-    "  turnpike admin revoke --config turnpike.toml --user bob\n";
+    "  turnpike admin revoke --config turnpike.toml --user bob\n\n"
+    "A subject or user that is revoked is refused for as long as --ttl says, with credentials that\n"
+    "are issued in that time too; a username, token or kid is one credential, or one issuer's.\n";
 
 Command& add_server_options(Command& command, ServerOptions& options) {
   return command.text("--config", options.config, "the configuration that the server runs with")

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "client/turn_uri.hpp"
 #include "program/terminal.hpp"
 
 namespace turnpike::program {
@@ -41,6 +42,7 @@ Answer run_probe(const ProbeOptions& options) {
 }  // namespace
 
 std::expected<client::ProbeSettings, std::string> make_probe_settings(const ProbeOptions& options) {
+  if (const auto uri = client::parse_turn_uri(options.uri); !uri) return std::unexpected(uri.error());
   client::ProbeSettings settings;
   settings.uri = options.uri;
   auto credential = read_credential(options.credential);
