@@ -23,6 +23,7 @@ constexpr std::array<std::string_view, 8> closed_v6{
 
 std::vector<IpPrefix> parse_closed_prefixes() {
   std::vector<IpPrefix> prefixes;
+  prefixes.reserve(closed_v4.size() + closed_v6.size());
   for (const std::string_view text : closed_v4) prefixes.push_back(*IpPrefix::parse(text));
   for (const std::string_view text : closed_v6) prefixes.push_back(*IpPrefix::parse(text));
   return prefixes;

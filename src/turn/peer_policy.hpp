@@ -33,9 +33,9 @@ class PeerPolicy {
 
  private:
   // Of one canonical address, whatever it carries.
-  bool may_be_peer(const IpAddress& address) const;
-  bool may_be_peer(const IpAddress& address, std::uint16_t port) const;
-  bool is_relay_port(std::uint16_t port) const;
+  [[nodiscard]] bool may_be_peer(const IpAddress& address) const;
+  [[nodiscard]] bool may_be_peer(const IpAddress& address, std::uint16_t port) const;
+  [[nodiscard]] bool is_relay_port(std::uint16_t port) const;
 
   PrefixSet closed_;
   PrefixSet allowed_;
