@@ -42,10 +42,11 @@ class Authenticator {
                                                         const Allocation& allocation, Now now);
   std::expected<Authentication, Rejection> ask_registry(const Identity& identity,
                                                         const stun::Message& request, Now now);
-  std::expected<Identity, Rejection> read_identity(const stun::Message& request) const;
-  std::expected<credentials::PasswordAlgorithm, Rejection> choose_algorithm(const stun::Message& request,
-                                                                            std::string_view nonce) const;
-  bool is_owner(const Identity& identity, const stun::Message& request, const Allocation& allocation) const;
+  [[nodiscard]] std::expected<Identity, Rejection> read_identity(const stun::Message& request) const;
+  [[nodiscard]] std::expected<credentials::PasswordAlgorithm, Rejection> choose_algorithm(
+      const stun::Message& request, std::string_view nonce) const;
+  [[nodiscard]] bool is_owner(const Identity& identity, const stun::Message& request,
+                              const Allocation& allocation) const;
 
   credentials::Registry* registry_;
   const credentials::NonceMint* nonces_;

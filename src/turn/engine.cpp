@@ -110,9 +110,9 @@ class Engine::Impl {
   void drain() { core_.is_draining = true; }
   void shut_down(Now now);
   std::optional<Effect> next_effect() { return core_.effects.next(); }
-  std::optional<Instant> next_timeout() const;
-  const Counters& counters() const { return core_.counters; }
-  std::vector<AllocationView> list_allocations(std::size_t max, Now now) const;
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+  [[nodiscard]] const Counters& counters() const { return core_.counters; }
+  [[nodiscard]] std::vector<AllocationView> list_allocations(std::size_t max, Now now) const;
 
  private:
   // Keeps what is due out of everybody's sight, however late the shell's timeout comes.
@@ -124,7 +124,7 @@ class Engine::Impl {
   void on_binding(const Exchange& exchange, const stun::Message& request, Now now);
   void on_turn_request(Exchange exchange, const stun::Message& request, Now now);
   Outcome answer(Exchange& exchange, const stun::Message& request, Allocation* allocation, Now now);
-  stun::Message::Unknown unknown_of(const stun::Message& message) const;
+  [[nodiscard]] stun::Message::Unknown unknown_of(const stun::Message& message) const;
   std::size_t end_all(FunctionRef<bool(const Allocation&)> matches, EndReason reason, Now now);
 
   Core core_;

@@ -72,10 +72,10 @@ class Engine {
   void shut_down(Now now);
 
   std::optional<Effect> next_effect();
-  std::optional<Instant> next_timeout() const;
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
 
-  const Counters& counters() const;
-  std::vector<AllocationView> list_allocations(std::size_t max, Now now) const;
+  [[nodiscard]] const Counters& counters() const;
+  [[nodiscard]] std::vector<AllocationView> list_allocations(std::size_t max, Now now) const;
 
  private:
   class Impl;

@@ -20,8 +20,9 @@ class PeerMethods {
                        Now now);
 
  private:
-  std::expected<std::vector<IpAddress>, Rejection> read_peers(const stun::Message& request) const;
-  Outcome may_permit(const Allocation& allocation, const std::vector<IpAddress>& peers) const;
+  [[nodiscard]] std::expected<std::vector<IpAddress>, Rejection> read_peers(
+      const stun::Message& request) const;
+  [[nodiscard]] Outcome may_permit(const Allocation& allocation, const std::vector<IpAddress>& peers) const;
 
   Core* core_;
 };
