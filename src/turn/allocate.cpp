@@ -75,7 +75,7 @@ Outcome AllocateMethod::begin(const Exchange& exchange, const AllocateRequest& w
 void AllocateMethod::proceed(Opening opening, Now now) {
   for (opening.family = 0; opening.family < families.size(); ++opening.family)
     if (opening.to_open[opening.family] && take_port(opening, now)) return;
-  finish(std::move(opening), now);
+  finish(opening, now);
 }
 
 // Asks every relay address of the family, from a random one on, until one has a port. False: none has.
@@ -135,7 +135,7 @@ std::uint16_t AllocateMethod::missing_family_error(const Allocation& allocation)
   return 0;
 }
 
-void AllocateMethod::finish(Opening opening, Now now) {
+void AllocateMethod::finish(const Opening& opening, Now now) {
   Allocation& allocation = *opening.allocation;
   if (allocation.first_relayed() == nullptr) return give_up(opening, {ErrorCode::insufficient_capacity}, now);
   if (core_->is_shut_down) return give_up(opening, {ErrorCode::allocation_quota_reached}, now);

@@ -39,7 +39,7 @@ class AllocateMethod {
   bool take_port(Opening& opening, Now now);
   void ask_for_port(Opening opening, const SocketAddress& bind);
   [[nodiscard]] std::uint16_t missing_family_error(const Allocation& allocation) const;
-  void finish(Opening opening, Now now);
+  void finish(const Opening& opening, Now now);
   void give_up(const Opening& opening, const Rejection& rejection, Now now);
   void answer(const Exchange& exchange, const Allocation& allocation);
 

@@ -6,18 +6,18 @@ namespace turnpike::turn {
 
 using stun::ErrorCode;
 
-Core::Core(const Settings& settings_, credentials::Registry& registry_, const credentials::NonceMint& nonces,
-           Commons& commons_, Random& random_)
-    : settings(settings_),
-      registry(registry_),
-      commons(commons_),
-      random(random_),
-      policy(settings_),
-      limiter(settings_.limits.unauthorized_per_second_per_source, random_.next_u64()),
-      authenticator(registry_, nonces),
-      answers(settings_.software, effects),
-      allocations(random_.next_u64()),
-      deletions(random_.next_u64()) {}
+Core::Core(const Settings& chosen, credentials::Registry& sources, const credentials::NonceMint& nonces,
+           Commons& shared, Random& generator)
+    : settings(chosen),
+      registry(sources),
+      commons(shared),
+      random(generator),
+      policy(chosen),
+      limiter(chosen.limits.unauthorized_per_second_per_source, generator.next_u64()),
+      authenticator(sources, nonces),
+      answers(chosen.software, effects),
+      allocations(generator.next_u64()),
+      deletions(generator.next_u64()) {}
 
 void Core::refuse(const Exchange& exchange, const Rejection& rejection, Now now) {
   if (rejection.reason) ++counters.refusals[static_cast<std::size_t>(*rejection.reason)];

@@ -17,8 +17,8 @@
 namespace turnpike::turn {
 
 struct Core {
-  Core(const Settings& settings, credentials::Registry& registry, const credentials::NonceMint& nonces,
-       Commons& commons, Random& random);
+  Core(const Settings& chosen, credentials::Registry& sources, const credentials::NonceMint& nonces,
+       Commons& shared, Random& generator);
 
   // Answers with an error, or not at all where a stranger has had enough of them.
   void refuse(const Exchange& exchange, const Rejection& rejection, Now now);

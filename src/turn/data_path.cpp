@@ -16,6 +16,9 @@ bool is_relayed_icmp(AddressFamily family, const stun::IcmpValue& icmp) {
   return icmp.type >= 1 && icmp.type <= 3;
 }
 
+// What fits a datagram to the client together with the longest prefix and padding.
+constexpr std::size_t payload_max = 65507 - sizeof(Deliver::prefix) - 3;
+
 constexpr std::size_t padding_of(std::size_t size) { return (4 - size % 4) % 4; }
 
 }  // namespace
@@ -86,6 +89,10 @@ std::optional<Deliver> DataPath::on_peer_datagram(RelayPortId at, const SocketAd
   Allocation* allocation = core_->allocations.find(at);
   if (allocation == nullptr || !allocation->is_open) {
     ++counters.dropped_no_allocation;
+    return std::nullopt;
+  }
+  if (datagram.size() > payload_max) {
+    ++counters.dropped_malformed;
     return std::nullopt;
   }
   // What a channel is bound to was allowed when it was bound.

@@ -196,6 +196,14 @@ TEST_F(FromPeer, ADatagramWithoutPermissionIsDropped) {
   EXPECT_FALSE(world.take_sent(caller.path));
 }
 
+TEST_F(FromPeer, ADatagramThatFitsNoOtherIsDropped) {
+  caller.permit({peer6});
+  EXPECT_TRUE(hear(peer6, std::string(65452, 'x')));
+  for (const std::size_t size : {65453U, 65507U, 65527U, 65535U})
+    EXPECT_FALSE(hear(peer6, std::string(size, 'x'))) << size;
+  EXPECT_EQ(counters().dropped_malformed, 4U);
+}
+
 TEST_F(FromPeer, ADatagramOfTheServersOwnListenerIsDropped) {
   caller.permit({relayed[0]});
   EXPECT_TRUE(hear(relayed[0], "hello"));

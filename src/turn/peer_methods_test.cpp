@@ -138,6 +138,24 @@ TEST_F(CreatePermission, IsNarrowedByTheCredential) {
   EXPECT_EQ(carol.permit({private_peer})->code(), 403) << "a credential opens nothing that the server closes";
 }
 
+TEST_F(CreatePermission, IsTakenBackWhenTheCredentialIsNarrowed) {
+  auto stored = credentials::make_pushed_credential("carol", "secret", realm, "", WallTime::max(), {});
+  ASSERT_EQ(world.registry.pushed().put(stored, world.now.wall), credentials::PushOutcome::done);
+  Caller carol{world, elsewhere};
+  carol.become("carol", "secret");
+  carol.allocate();
+  carol.bind(0x4000, peer);
+  carol.permit({other_peer});
+  stored.policy.allowed_peers = {*IpPrefix::parse("93.184.216.35")};
+  ASSERT_EQ(world.registry.pushed().put(stored, world.now.wall), credentials::PushOutcome::done);
+  EXPECT_TRUE(carol.send_on(0x4000, "x"));
+  EXPECT_TRUE(carol.refresh()->is_success());
+  EXPECT_FALSE(carol.send_on(0x4000, "x"));
+  EXPECT_TRUE(carol.send(other_peer, "x"));
+  EXPECT_EQ(carol.bind(0x4000, peer)->code(), 403);
+  EXPECT_EQ(world.engine.counters().permissions_active, 1U);
+}
+
 TEST_F(CreatePermission, WithoutAnAllocationIsAMismatch) {
   Caller other{world, elsewhere};
   const auto answer = other.permit({peer});

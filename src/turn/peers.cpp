@@ -67,6 +67,14 @@ bool Peers::bind(std::uint16_t number, const SocketAddress& peer, Instant until)
   return !std::exchange(found->is_bound, true);
 }
 
+std::size_t Peers::withdraw(FunctionRef<bool(const IpAddress&)> is_forbidden) {
+  return std::erase_if(permissions_, [&](const Permission& permission) {
+    if (!is_forbidden(permission.peer)) return false;
+    set_permitted(permission.peer, false);
+    return true;
+  });
+}
+
 std::optional<Instant> Peers::next_deadline() const {
   std::optional<Instant> next;
   const auto consider = [&](Instant at) { next = next ? std::min(*next, at) : at; };

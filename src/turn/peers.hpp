@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/function_ref.hpp"
 #include "base/time.hpp"
 
 namespace turnpike::turn {
@@ -37,6 +38,9 @@ class Peers {
   // True: it is new.
   bool permit(const IpAddress& peer, Instant until);
   bool bind(std::uint16_t number, const SocketAddress& peer, Instant until);
+
+  // Takes permissions back; channels stay bound and carry nothing. How many.
+  std::size_t withdraw(FunctionRef<bool(const IpAddress&)> is_forbidden);
 
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   PeersExpired expire(Instant now, Duration channel_rest);

@@ -82,6 +82,17 @@ TEST(Peers, AChannelThatRestsMayComeBack) {
   EXPECT_TRUE(peers.find_bound(0x4000));
 }
 
+TEST(Peers, PermissionsMayBeWithdrawn) {
+  Peers peers;
+  peers.permit(first.ip, at(300));
+  peers.permit(second.ip, at(300));
+  peers.bind(0x4000, first, at(600));
+  EXPECT_EQ(peers.withdraw([](const IpAddress& peer) { return peer == first.ip; }), 1U);
+  EXPECT_FALSE(peers.permits(first.ip));
+  EXPECT_TRUE(peers.permits(second.ip));
+  EXPECT_FALSE(peers.find_bound(0x4000)->is_permitted);
+}
+
 TEST(Peers, EverythingThatIsDueExpiresAtOnceHoweverLate) {
   Peers peers;
   peers.permit(first.ip, at(300));

@@ -66,8 +66,12 @@ Outcome RefreshMethod::adopt(Allocation& allocation, const Authentication& authe
   }
   if (core_->bytes_per_second(next) != core_->bytes_per_second(old))
     allocation.budget = ByteBudget{core_->bytes_per_second(next)};
+  const bool is_narrowed = next.policy.allowed_peers != old.policy.allowed_peers;
   allocation.is_token = authentication.is_by_token;
   allocation.grant = authentication.grant;
+  if (is_narrowed)
+    core_->counters.permissions_active -=
+        allocation.peers.withdraw([&](const IpAddress& peer) { return !core_->allows(allocation, peer); });
   return {};
 }
 
