@@ -30,14 +30,16 @@ class Life(world.Case):
             return refused.code
         return 0
 
-    def test_reload_takes_new_users_and_secrets_and_keeps_running_relays(self):
-        running = self.allocated(world.PLAIN_USER, world.PLAIN_PASSWORD)
-        self.server.static_users = {"gina": "a new word"}
+    def test_reload_takes_new_users_keeps_the_relays_of_others_and_ends_those_of_removed_ones(self):
+        removed = self.allocated(world.PLAIN_USER, world.PLAIN_PASSWORD)
+        kept = self.allocated(world.USER, world.PASSWORD)
+        self.server.static_users = {world.USER: world.PASSWORD, "gina": "a new word"}
         self.server.write_config()
         self.server.send_signal(signal.SIGHUP)
         self.assertTrue(world.eventually(lambda: self.refusal("gina", "a new word") == 0))
         self.assertEqual(self.refusal(world.PLAIN_USER, world.PLAIN_PASSWORD), 401)
-        self.assertTrue(running.echoes())
+        self.assertFalse(removed.echoes(seconds=0.5))
+        self.assertTrue(kept.echoes())
         self.assertEqual(self.server.stop(), 0, self.server.log())
 
     def test_reload_of_a_wrong_configuration_changes_nothing_and_says_why(self):
