@@ -52,6 +52,7 @@ TEST(LockedCommons, GivesAPortToOneShardOnly) {
   LockedCommons commons{plain};
   std::vector<std::vector<std::uint16_t>> taken(4);
   std::vector<std::thread> shards;
+  shards.reserve(taken.size());
   for (auto& ports : taken)
     shards.emplace_back([&] {
       for (int i = 0; i < 1000; ++i) {

@@ -47,6 +47,7 @@ TEST(Mailbox, LosesNothingBetweenThreads) {
   constexpr int posts = 1000;
   int done = 0;
   std::vector<std::thread> posters;
+  posters.reserve(4);
   for (int i = 0; i < 4; ++i)
     posters.emplace_back([&] {
       for (int post = 0; post < posts; ++post) EXPECT_TRUE(mailbox.post([&done] { ++done; }));

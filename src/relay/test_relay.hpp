@@ -90,7 +90,7 @@ class TestObserver final : public Observer {
 
  private:
   template <typename Kind>
-  std::size_t count_locked() const {
+  [[nodiscard]] std::size_t count_locked() const {
     std::size_t count = 0;
     for (const auto& report : reports_) count += std::holds_alternative<Kind>(report) ? 1 : 0;
     return count;
@@ -106,8 +106,8 @@ struct TestRelay {
     check(started.has_value(), started ? "" : started.error().c_str());
     server = std::move(*started);
   }
-  SocketAddress v4() const { return server->listeners()[0]; }
-  SocketAddress v6() const { return server->listeners()[1]; }
+  [[nodiscard]] SocketAddress v4() const { return server->listeners()[0]; }
+  [[nodiscard]] SocketAddress v6() const { return server->listeners()[1]; }
 
   TestObserver observer;
   std::unique_ptr<Server> server;
@@ -166,11 +166,11 @@ class TestClient {
       client_.on_timeout(read_clocks());
     }
   }
-  std::uint16_t refusal() const { return failure_ ? failure_->code : 0; }
+  [[nodiscard]] std::uint16_t refusal() const { return failure_ ? failure_->code : 0; }
   turn::Client& machine() { return client_; }
-  const TestSocket& socket() const { return socket_; }
-  SocketAddress server() const { return server_; }
-  SocketAddress relayed() const { return relayed_; }
+  [[nodiscard]] const TestSocket& socket() const { return socket_; }
+  [[nodiscard]] SocketAddress server() const { return server_; }
+  [[nodiscard]] SocketAddress relayed() const { return relayed_; }
 
  private:
   void drain() {

@@ -49,25 +49,23 @@ class TestSocket {
     setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
   }
 
-  int fd() const { return descriptor_.value(); }
-  SocketAddress local() const { return *local_address(fd()); }
+  [[nodiscard]] int fd() const { return descriptor_.value(); }
+  [[nodiscard]] SocketAddress local() const { return *local_address(fd()); }
 
-  bool send_to(const SocketAddress& to, std::string_view text) const {
-    const NativeAddress native{to};
-    return sendto(fd(), text.data(), text.size(), 0, &native.any, native.size) ==
-           static_cast<ssize_t>(text.size());
-  }
+  // What is refused, as after an ICMP error, is as good as lost.
+  void send_to(const SocketAddress& to, std::string_view text) const { (void)sends_to(to, text); }
   // One send that the kernel cuts (UDP_SEGMENT).
-  bool send_train_to(const SocketAddress& to, std::string_view text, std::uint16_t segment_bytes) const {
+  [[nodiscard]] bool send_train_to(const SocketAddress& to, std::string_view text,
+                                   std::uint16_t segment_bytes) const {
     const int cut = segment_bytes;
     const int whole = 0;
     setsockopt(fd(), IPPROTO_UDP, UDP_SEGMENT, &cut, sizeof cut);
-    const bool sent = send_to(to, text);
+    const bool sent = sends_to(to, text);
     setsockopt(fd(), IPPROTO_UDP, UDP_SEGMENT, &whole, sizeof whole);
     return sent;
   }
   // Nothing when the deadline has passed.
-  std::optional<Datagram> receive(int within_ms = deadline_ms) const {
+  [[nodiscard]] std::optional<Datagram> receive(int within_ms = deadline_ms) const {
     pollfd polled{fd(), POLLIN, 0};
     if (poll(&polled, 1, within_ms) != 1) return std::nullopt;
     std::string text(65536, '\0');
@@ -77,14 +75,19 @@ class TestSocket {
     text.resize(static_cast<std::size_t>(size));
     return Datagram{*from.to_address(), std::move(text)};
   }
-  std::string receive_text() const {
+  [[nodiscard]] std::string receive_text() const {
     auto datagram = receive();
     return datagram ? std::move(datagram->text) : std::string{"nothing came"};
   }
   // Nothing waits now. On the loopback interface what was sent before has arrived.
-  bool is_silent() const { return !receive(0); }
+  [[nodiscard]] bool is_silent() const { return !receive(0); }
 
  private:
+  [[nodiscard]] bool sends_to(const SocketAddress& to, std::string_view text) const {
+    const NativeAddress native{to};
+    const auto sent = sendto(fd(), text.data(), text.size(), 0, &native.any, native.size);
+    return sent == static_cast<ssize_t>(text.size());
+  }
   FileDescriptor descriptor_;
 };
 
