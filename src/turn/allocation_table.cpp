@@ -1,7 +1,5 @@
 #include "turn/allocation_table.hpp"
 
-#include <utility>
-
 #include "base/check.hpp"
 
 namespace turnpike::turn {
@@ -16,9 +14,9 @@ Allocation* AllocationTable::find(const ClientPath& path) {
   return last_found_;
 }
 
-Allocation& AllocationTable::insert(const ClientPath& path, credentials::GrantPtr grant,
+Allocation& AllocationTable::insert(const ClientPath& path, const credentials::GrantPtr& grant,
                                     std::uint64_t bytes_per_second) {
-  const auto [at, is_new] = by_path_.try_emplace(path, path, std::move(grant), bytes_per_second);
+  const auto [at, is_new] = by_path_.try_emplace(path, path, grant, bytes_per_second);
   check(is_new, "a 5-tuple has one allocation");
   return at->second;
 }

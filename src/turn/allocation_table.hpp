@@ -20,7 +20,8 @@ class AllocationTable {
   // Null: there is none. An allocation stays where it is until it is erased.
   [[nodiscard]] Allocation* find(const ClientPath& path);
   [[nodiscard]] Allocation* find(RelayPortId port) { return port < ports_.size() ? ports_[port] : nullptr; }
-  Allocation& insert(const ClientPath& path, credentials::GrantPtr grant, std::uint64_t bytes_per_second);
+  Allocation& insert(const ClientPath& path, const credentials::GrantPtr& grant,
+                     std::uint64_t bytes_per_second);
   void erase(Allocation& allocation);
 
   RelayPortId take_port_id(Allocation& owner);
