@@ -277,8 +277,8 @@ TEST(ClientWriter, JoinsEqualDatagramsForOneClient) {
   ClientSide server{with_trains, "[::1]:0"};
   const TrainReceiver client{"[::1]:0"};
   const std::string long_text = pattern(100), short_text = pattern(30, 's');
-  for (const std::string_view text : {long_text, long_text, short_text, long_text})
-    server.writer.add(ClientSide::channel_data(client.local(), text));
+  const std::vector<std::string_view> texts{long_text, long_text, short_text, long_text};
+  for (const std::string_view text : texts) server.writer.add(ClientSide::channel_data(client.local(), text));
   server.writer.flush();
   EXPECT_EQ(client.receive_train().size(), 104U + 104U + 34U);
   EXPECT_EQ(client.receive_train().size(), 104U);
