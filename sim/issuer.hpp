@@ -52,8 +52,8 @@ class Issuer {
                    const credentials::Policy& policy = {});
 
  private:
-  Credential issue_static(std::string_view user) const;
-  Credential issue_computed(std::string_view user, WallTime expires_at) const;
+  [[nodiscard]] Credential issue_static(std::string_view user) const;
+  [[nodiscard]] Credential issue_computed(std::string_view user, WallTime expires_at) const;
   Credential issue_pushed(std::string_view user, WallTime expires_at, const credentials::Policy& policy);
   Credential issue_token(std::string_view user, std::chrono::seconds lifetime);
   Credential issue_browser_token(std::string_view user, std::chrono::seconds lifetime,

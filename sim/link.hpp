@@ -27,7 +27,7 @@ struct LinkSettings {
 
 class Link {
  public:
-  Link(const LinkSettings& settings, SeededRandom random) : settings_(settings), random_(random) {}
+  Link(const LinkSettings& settings, const SeededRandom& random) : settings_(settings), random_(random) {}
 
   struct Fate {
     std::array<Instant, 2> arrivals{};

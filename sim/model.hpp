@@ -89,7 +89,7 @@ class Model final : public RelayObserver {
   static PathKey key_of(const turn::ClientPath& path) { return {path.listener, path.client}; }
   Allocation* find(const turn::ClientPath& path);
   Allocation* find_owner(const SocketAddress& bind);
-  const Credential* find_proven(const stun::Message& request) const;
+  [[nodiscard]] const Credential* find_proven(const stun::Message& request) const;
   [[nodiscard]] bool is_revoked(const Credential& credential) const;
 
   void on_answer(const turn::ClientPath& to, const stun::Message& answer);
@@ -109,7 +109,7 @@ class Model final : public RelayObserver {
 
   void on_data(const turn::ClientPath& to, const SocketAddress& peer, Bytes payload);
   void on_channel_data(const turn::ClientPath& to, Bytes bytes);
-  std::optional<Outgoing> find_outgoing(const Allocation& allocation, Bytes bytes) const;
+  [[nodiscard]] std::optional<Outgoing> find_outgoing(const Allocation& allocation, Bytes bytes) const;
   [[nodiscard]] bool must_reach_peer() const;
   [[nodiscard]] bool must_reach_client() const;
   [[nodiscard]] bool is_surely_permitted(const Allocation& allocation, const SocketAddress& peer) const;

@@ -103,8 +103,8 @@ class RelayHost final : public Node {
   void send_to_client(const turn::ClientPath& to, ByteVector bytes);
   void succeed_without_proof(const turn::ClientPath& from, Bytes bytes);
   void deliver_without_permission(const SocketAddress& bind, const Datagram& datagram);
-  IpAddress advertised(const IpAddress& bind) const;
-  IpAddress bound(const IpAddress& advertised) const;
+  [[nodiscard]] IpAddress advertised(const IpAddress& bind) const;
+  [[nodiscard]] IpAddress bound(const IpAddress& advertised) const;
   template <typename Tell>
   void tell(Tell tell) {
     for (RelayObserver* observer : observers_) tell(*observer);
