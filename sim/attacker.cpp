@@ -13,7 +13,7 @@ constexpr std::size_t memory = 200;
 }  // namespace
 
 Attacker::Attacker(World& world, Network& network, const SocketAddress& address)
-    : world_(&world), network_(&network), address_(address), random_(world.fork()) {
+    : network_(&network), address_(address), random_(world.fork()) {
   network.attach(address.ip, *this);
 }
 

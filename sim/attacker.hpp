@@ -33,7 +33,6 @@ class Attacker final : public Node {
  private:
   const Datagram* choose();
 
-  World* world_;
   Network* network_;
   SocketAddress address_;
   SeededRandom random_;

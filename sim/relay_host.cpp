@@ -36,7 +36,7 @@ void spoil_integrity(ByteVector& bytes) {
 }  // namespace
 
 struct RelayHost::Process {
-  Process(const RelaySettings& settings, SeededRandom own)
+  Process(const RelaySettings& settings, const SeededRandom& own)
       : random(own),
         registry(settings.credentials),
         nonces(Secret{random.draw<32>()}, settings.nonce_lifetime, features_of(settings, registry)),

@@ -148,10 +148,10 @@ class Client {
   void on_timeout(Now now);  // retransmits; refreshes what would expire
 
   std::optional<ClientEffect> next_effect();
-  std::optional<Instant> next_timeout() const;
-  bool is_allocated() const;
-  bool is_idle() const;  // no answer is awaited
-  const ServerDescription& server() const;
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+  [[nodiscard]] bool is_allocated() const;
+  [[nodiscard]] bool is_idle() const;  // no answer is awaited
+  [[nodiscard]] const ServerDescription& server() const;
 
  private:
   class Impl;
