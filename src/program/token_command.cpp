@@ -147,12 +147,12 @@ Answer decode_token_by_hand(const TokenDecodeOptions& options, WallTime wall) {
   if (!sealing) return refuse(sealing.error());
   const auto token = read_token(options);
   if (!token)
-    return say_no(fmt::format("the token is malformed: its {} characters are not {}", options.token.size(),
+    return refuse(fmt::format("the token is malformed: its {} characters are not {}", options.token.size(),
                               options.hex ? "hexadecimal" : "base64"));
   const auto content = credentials::decode_token(*token, sealing->seal());
   if (!content) {
     if (content.error() == credentials::TokenError::malformed)
-      return say_no(
+      return refuse(
           fmt::format("the token is malformed: its {} bytes are not laid out as RFC 7635 section 6.2 says",
                       token->size()));
     return say_no(

@@ -63,10 +63,10 @@ class Engine {
   // Ends the allocations that match and, by the registry's deny-list, refuses new ones. Returns how many
   // ended.
   std::size_t revoke(const credentials::Revocation& revocation, Now now);
-  // Refuses new allocations with 486 from now on; running ones go on.
   // Ends the allocations whose credential the registry has taken back meanwhile: after a reload. Returns how
   // many ended.
   std::size_t end_revoked(Now now);
+  // Refuses new allocations with 486 from now on; running ones go on.
   void drain();
   // Ends every allocation: the relay stops.
   void shut_down(Now now);
