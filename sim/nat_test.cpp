@@ -23,7 +23,7 @@ class Ear final : public Node {
 };
 
 class NatTest : public testing::Test {
- protected:
+ public:
   explicit NatTest() {
     network.attach(server.ip, server_ear);
     network.attach(other.ip, other_ear);

@@ -70,6 +70,7 @@ int run_all(const Options& options) {
     ++failed;
     for (const std::string& violation : outcome.violations) fmt::print("seed {}: {}\n", seed, violation);
     fmt::print("repeat it with: swarm --seed {} --steps {} --verbose\n", seed, options.steps);
+    (void)std::fflush(stdout);  // a long run may be ended before its end
   }
   fmt::print(
       "{} worlds, {} with violations; {} allocations, {} refusals ({} challenges), {} packets to peers, "

@@ -11,7 +11,7 @@
 namespace turnpike::sim {
 
 class Scenario : public testing::Test {
- protected:
+ public:
   explicit Scenario(RelaySettings settings = make_relay_settings()) : stage(1, std::move(settings)) {}
   void TearDown() override { EXPECT_EQ(stage.model.violations(), std::vector<std::string>{}); }
 

@@ -26,7 +26,7 @@ Settings settings_of(std::uint16_t port_min, std::uint16_t port_max) {
 }
 
 class CommonsTest : public testing::Test {
- protected:
+ public:
   static Now at(Duration since_start) { return {Instant{seconds{100}} + since_start, {}}; }
   SeededRandom random{42};
   const Now now = at(seconds{0});
