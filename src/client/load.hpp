@@ -111,7 +111,7 @@ struct LoadStream {  // one direction, all flows together
   std::uint64_t duplicates = 0;
   std::uint64_t bytes = 0;  // payload received
   LoadLatency latency{};
-  std::uint64_t lost() const { return sent > received ? sent - received : 0; }
+  [[nodiscard]] std::uint64_t lost() const { return sent > received ? sent - received : 0; }
 };
 
 struct LoadTraffic {

@@ -17,13 +17,13 @@ class LoadHistogram {
     sum_ += nanoseconds;
     max_ = std::max(max_, nanoseconds);
   }
-  std::uint64_t samples() const { return samples_; }
-  std::uint64_t max() const { return max_; }
-  double mean() const {
+  [[nodiscard]] std::uint64_t samples() const { return samples_; }
+  [[nodiscard]] std::uint64_t max() const { return max_; }
+  [[nodiscard]] double mean() const {
     return samples_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(samples_);
   }
   // The value that `share` of the samples do not exceed, 0 < share <= 1; 0 without samples.
-  std::uint64_t percentile(double share) const;
+  [[nodiscard]] std::uint64_t percentile(double share) const;
 
  private:
   static constexpr unsigned precision_bits = 5;

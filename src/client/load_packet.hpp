@@ -28,18 +28,18 @@ class LoadPacketForge {
   LoadPacketForge(std::uint64_t seed, std::size_t payload_bytes);
 
   void write_head(const LoadPacket& packet, Byte* head) const;
-  Bytes body_of(std::uint64_t sequence) const;
+  [[nodiscard]] Bytes body_of(std::uint64_t sequence) const;
 
   enum class Verdict : std::uint8_t { intact, corrupted, foreign };
   struct Reading {
     Verdict verdict{};
     LoadPacket packet{};
   };
-  Reading read(Bytes payload) const;
-  std::size_t payload_bytes() const { return load_head_size + body_size_; }
+  [[nodiscard]] Reading read(Bytes payload) const;
+  [[nodiscard]] std::size_t payload_bytes() const { return load_head_size + body_size_; }
 
  private:
-  std::uint64_t digest(const LoadPacket& packet) const;
+  [[nodiscard]] std::uint64_t digest(const LoadPacket& packet) const;
 
   std::uint64_t seed_;
   std::uint32_t run_;

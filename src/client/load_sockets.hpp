@@ -47,13 +47,13 @@ class LoadSender {
   LoadSender(const LoadSender&) = delete;
   LoadSender& operator=(const LoadSender&) = delete;
 
-  bool has_room(std::size_t packets) const;
+  [[nodiscard]] bool has_room(std::size_t packets) const;
   // Begins a datagram, or a train of them when more than one packet is added; `to` is null on a connected
   // socket and outlives the flush.
   void open(const NativeAddress* to);
   // One packet, behind the bytes that frame it (ChannelData, a Send indication, or nothing).
   void add(Bytes prefix, const LoadPacket& packet);
-  bool empty() const { return message_count_ == 0; }
+  [[nodiscard]] bool empty() const { return message_count_ == 0; }
   // Returns how many packets the kernel did not take.
   std::size_t flush(int descriptor);
 

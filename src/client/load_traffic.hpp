@@ -61,15 +61,15 @@ class LoadTrafficRun {
   void queue(Stream& stream);
   void send_queued();
   void write_off_stalled();
-  std::size_t credit_of(const Stream& stream) const;
+  [[nodiscard]] std::size_t credit_of(const Stream& stream) const;
 
   void send(Stream& stream, std::size_t packets);
   void add_datagrams(Stream& stream, std::size_t packets, const NativeAddress* to);
   void flush_peers();
 
-  std::expected<Sample, std::string> sample() const;
-  LoadTraffic summarize_between(const Sample& begin, const Sample& end) const;
-  LoadStream summarize_direction(const Direction& direction) const;
+  [[nodiscard]] std::expected<Sample, std::string> sample() const;
+  [[nodiscard]] LoadTraffic summarize_between(const Sample& begin, const Sample& end) const;
+  [[nodiscard]] LoadStream summarize_direction(const Direction& direction) const;
 
   const LoadSettings& settings_;
   LoadFlows& flows_;

@@ -71,7 +71,7 @@ class ProbeRun {
   bool reach();
   bool bind_to(const SocketAddress& server);
   bool allocate();
-  bool needs_ipv6_relay() const;
+  [[nodiscard]] bool needs_ipv6_relay() const;
   bool allocate_ipv6();
   void note_allocation();
   bool relay();
@@ -83,16 +83,16 @@ class ProbeRun {
   void greet();
   void close();
 
-  bool has_foreign_peer() const { return settings_.peer && settings_.peer->port != 0; }
+  [[nodiscard]] bool has_foreign_peer() const { return settings_.peer && settings_.peer->port != 0; }
   std::vector<IpAddress> choose_peers();
   std::optional<SocketAddress> open_peer(const IpAddress& ip);
   void send_echoes(const SocketAddress& peer, int count);
-  ProbeLoss loss_of(const RoundTrips& trips) const;
+  [[nodiscard]] ProbeLoss loss_of(const RoundTrips& trips) const;
   bool await(FunctionRef<bool()> is_done, milliseconds timeout);
   void end_with(ProbeStepName step, Diagnosis diagnosis);
   void end_with_failure(ProbeStepName step, stun::Method method);
-  ClientFailure failure_of(stun::Method method) const;
-  ProbeEvidence evidence() const;
+  [[nodiscard]] ClientFailure failure_of(stun::Method method) const;
+  [[nodiscard]] ProbeEvidence evidence() const;
   ProbeStep& step(ProbeStepName name) { return report_.steps[static_cast<std::size_t>(name)]; }
   void begin(ProbeStepName name);
   void pass(ProbeStepName name, std::string words);

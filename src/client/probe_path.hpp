@@ -26,7 +26,7 @@ class Timeline {
 
   void note(std::string message, std::string result = {});
   void add(ProbeEvent::Direction direction, std::string message, std::string result = {});
-  double elapsed_ms() const;
+  [[nodiscard]] double elapsed_ms() const;
   std::vector<ProbeEvent> take() { return std::move(events_); }
 
  private:
@@ -61,8 +61,8 @@ struct ProbeEchoes {
   std::vector<Instant> sent_at;
   std::vector<std::optional<Duration>> round_trips;
   int seen_by_peer = 0;
-  RoundTrips summarize() const;
-  bool is_complete() const;
+  [[nodiscard]] RoundTrips summarize() const;
+  [[nodiscard]] bool is_complete() const;
 };
 
 class ProbePath {
@@ -73,8 +73,8 @@ class ProbePath {
   turn::Client& client() { return client_; }
   ProbeSeen& seen() { return seen_; }
   ProbeEchoes& echoes() { return echoes_; }
-  SocketAddress local_address() const;
-  const SocketAddress& server() const { return server_; }
+  [[nodiscard]] SocketAddress local_address() const;
+  [[nodiscard]] const SocketAddress& server() const { return server_; }
 
   // Serves both sockets until it holds or the time is over; returns whether it holds.
   bool run_until(FunctionRef<bool()> is_done, std::chrono::milliseconds timeout);
@@ -82,11 +82,11 @@ class ProbePath {
   // The probe's own peer.
   // Closes the one before. The error is the kernel's sentence.
   std::expected<void, std::string> open_peer(const IpAddress& local);
-  std::uint16_t peer_port() const;
+  [[nodiscard]] std::uint16_t peer_port() const;
   void discover_peer();                      // Binding from the peer's socket
   void greet(const SocketAddress& relayed);  // opens a NAT before the peer
-  int greetings_relayed() const { return greetings_relayed_; }
-  const std::optional<SocketAddress>& greeted_from() const { return greeted_from_; }
+  [[nodiscard]] int greetings_relayed() const { return greetings_relayed_; }
+  [[nodiscard]] const std::optional<SocketAddress>& greeted_from() const { return greeted_from_; }
 
   void begin_echoes() { echoes_ = {}; }
   void send_numbered(const SocketAddress& peer, std::size_t size);

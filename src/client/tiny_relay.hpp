@@ -45,7 +45,7 @@ class TinyRelay {
   TinyRelay(const TinyRelay&) = delete;
   TinyRelay& operator=(const TinyRelay&) = delete;
 
-  std::string uri() const { return "turn:" + server_.local_address().to_string(); }
+  [[nodiscard]] std::string uri() const { return "turn:" + server_.local_address().to_string(); }
 
  private:
   static UdpSocket open() {

@@ -15,7 +15,7 @@ struct TurnUri {
   std::string host;  // a name or an IP literal, without brackets
   std::uint16_t port = turn_port_default;
   bool operator==(const TurnUri&) const = default;
-  std::string to_string() const;
+  [[nodiscard]] std::string to_string() const;
 };
 
 std::expected<TurnUri, std::string> parse_turn_uri(std::string_view text);

@@ -21,7 +21,7 @@ std::error_code last_error() { return {errno, std::system_category()}; }
 struct RawAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
 RawAddress to_raw(const SocketAddress& address) {

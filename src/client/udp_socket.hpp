@@ -24,16 +24,16 @@ class UdpSocket {
   UdpSocket& operator=(UdpSocket&& other) noexcept;
   ~UdpSocket();
 
-  std::error_code send(Bytes datagram) const;
-  std::error_code send_to(const SocketAddress& to, Bytes datagram) const;
+  [[nodiscard]] std::error_code send(Bytes datagram) const;
+  [[nodiscard]] std::error_code send_to(const SocketAddress& to, Bytes datagram) const;
   struct Datagram {
     Bytes bytes;
     SocketAddress from;
   };
   // Nothing when nothing has arrived. The bytes lie in `buffer`.
-  std::expected<std::optional<Datagram>, std::error_code> receive(MutableBytes buffer) const;
-  SocketAddress local_address() const;
-  int descriptor() const { return descriptor_; }
+  [[nodiscard]] std::expected<std::optional<Datagram>, std::error_code> receive(MutableBytes buffer) const;
+  [[nodiscard]] SocketAddress local_address() const;
+  [[nodiscard]] int descriptor() const { return descriptor_; }
 
  private:
   explicit UdpSocket(int descriptor) : descriptor_(descriptor) {}

@@ -23,9 +23,9 @@ struct Node {
   std::vector<Node> items{};        // of a list; of a table: the values
   std::vector<std::string> keys{};  // of a table, as many as items, in the order of the document
 
-  const Node* find(std::string_view key) const;
+  [[nodiscard]] const Node* find(std::string_view key) const;
   // What a person would say was found: `"abc"`, `17`, `a list of 3`, `a table`.
-  std::string describe() const;
+  [[nodiscard]] std::string describe() const;
 };
 
 struct SyntaxError {

@@ -24,8 +24,8 @@ class SecretReader {
   // The same with base64 inside.
   std::optional<Secret> read_base64(TableReader& table, std::string_view key, std::string_view allowed);
 
-  bool found_inline() const { return found_inline_; }
-  const std::vector<Problem>& warnings() const { return warnings_; }
+  [[nodiscard]] bool found_inline() const { return found_inline_; }
+  [[nodiscard]] const std::vector<Problem>& warnings() const { return warnings_; }
 
  private:
   std::optional<Secret> read_file(TableReader& table, std::string_view key, const Node& name);

@@ -346,7 +346,7 @@ TEST(ConfigProblems, OfTheSmallSections) {
 }
 
 TEST(ConfigFiles, HoldSecretsBesideTheConfiguration) {
-  const TestFolder folder;
+  TestFolder folder;
   folder.write("alice.password", "wonderland\n");
   folder.write("token.key", "SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=\n");
   const auto loaded = load_config(
@@ -364,7 +364,7 @@ TEST(ConfigFiles, HoldSecretsBesideTheConfiguration) {
 }
 
 TEST(ConfigFiles, ThatAreMissingOrEmptyAreProblems) {
-  const TestFolder folder;
+  TestFolder folder;
   folder.write("empty", "\n");
   const auto loaded = load_config(
       folder.write("t.toml",
@@ -385,7 +385,7 @@ TEST(ConfigFiles, ThatAreMissingOrEmptyAreProblems) {
 }
 
 TEST(ConfigFiles, ThatOthersMayReadAreWarnedAbout) {
-  const TestFolder folder;
+  TestFolder folder;
   const std::string shown = folder.write("shown.secret", "0123456789abcdef", true);
   const auto of = [&](const std::string& secret) {
     const auto loaded = load_config(folder.write("t.toml",

@@ -14,7 +14,7 @@ struct Explanation {
   std::string username;
   std::expected<credentials::Grant, credentials::Refusal> grant =
       std::unexpected(credentials::Refusal::unknown_user);
-  bool is_valid() const { return grant.has_value(); }
+  [[nodiscard]] bool is_valid() const { return grant.has_value(); }
 };
 Explanation explain(const credentials::Registry& registry, std::string_view username, WallTime wall);
 

@@ -45,7 +45,7 @@ TEST(KeyGenerate, PrintsALineThatTheConfigurationTakes) {
 }
 
 TEST(KeyGenerate, WritesAFileForItsOwnerAlone) {
-  const TestFolder folder;
+  TestFolder folder;
   const std::string file = folder / "new/token.key";
   EXPECT_EQ(generate({.file = file}).exit_status, exit_ok);
   EXPECT_EQ(read_text_file(file)->size(), 45U);
@@ -54,7 +54,7 @@ TEST(KeyGenerate, WritesAFileForItsOwnerAlone) {
 }
 
 TEST(KeyGenerate, NeverOverwritesAKey) {
-  const TestFolder folder;
+  TestFolder folder;
   const std::string file = folder.write("token.key", "old");
   const Answer answer = generate({.file = file});
   EXPECT_EQ(answer.exit_status, exit_wrong);

@@ -11,7 +11,7 @@
 
 #include "program/answer.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the name that CLI11 has
 class App;
 }
 

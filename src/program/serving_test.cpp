@@ -48,7 +48,7 @@ class LogLines {
       text_ += std::string{line} + '\n';
     };
   }
-  std::string text() const {
+  [[nodiscard]] std::string text() const {
     const std::scoped_lock lock{mutex_};
     return text_;
   }
@@ -73,9 +73,9 @@ class Running {
     return Serving::start(std::move(loaded.config), log_);
   }
   Serving& serving() { return *serving_; }
-  const TestFolder& folder() const { return folder_; }
-  const Config config() const { return load_config(file_).config; }
-  std::string log() const { return lines_.text(); }
+  TestFolder& folder() { return folder_; }
+  [[nodiscard]] Config config() const { return load_config(file_).config; }
+  [[nodiscard]] std::string log() const { return lines_.text(); }
 
   Json ask(const Json& request) {
     return Json::parse(serving_->desk().answer(request.dump(), read_clocks().wall));
@@ -109,7 +109,7 @@ class FakeSignals {
   ~FakeSignals() {
     for (const int end : ends_) ::close(end);
   }
-  int descriptor() const { return ends_[0]; }
+  [[nodiscard]] int descriptor() const { return ends_[0]; }
   void raise(int signal) const {
     signalfd_siginfo info{};
     info.ssi_signo = static_cast<std::uint32_t>(signal);
@@ -328,7 +328,7 @@ TEST(Serving, StartsWholeOrNotAtAll) {
   EXPECT_EQ(second.error(),
             "the admin socket " + (first.folder() / "admin.sock") + ": another server answers on it");
 
-  const TestFolder folder;
+  TestFolder folder;
   LoadedConfig loaded = load_config(folder.write("t.toml", config_text()));
   loaded.config.turn.listeners = first.serving().server().listeners();
   LogLines lines;
@@ -342,7 +342,7 @@ TEST(Serving, StartsWholeOrNotAtAll) {
 }
 
 TEST(AdminSocket, ReplacesWhatADeadServerLeftAndNothingElse) {
-  const TestFolder folder;
+  TestFolder folder;
   const std::string path = folder / "admin.sock";
   {
     auto socket = AdminSocket::open(path);
@@ -360,7 +360,7 @@ TEST(AdminSocket, ReplacesWhatADeadServerLeftAndNothingElse) {
 }
 
 TEST(AdminSocket, SaysThatNobodyAnswers) {
-  const TestFolder folder;
+  TestFolder folder;
   const auto answer = ask_admin_socket(folder / "admin.sock", "{}");
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().failure, AskFailure::nobody_there);

@@ -32,9 +32,9 @@ class TableReader {
   // Complains about the keys that were not asked for.
   void finish();
 
-  bool is_present() const { return table_ != nullptr; }
-  int line() const { return table_ == nullptr ? 1 : table_->line; }
-  std::string path_of(std::string_view key) const;
+  [[nodiscard]] bool is_present() const { return table_ != nullptr; }
+  [[nodiscard]] int line() const { return table_ == nullptr ? 1 : table_->line; }
+  [[nodiscard]] std::string path_of(std::string_view key) const;
   // The value whatever its kind, or null.
   const Node* find(std::string_view key);
 

@@ -21,7 +21,7 @@ class TestFolder {
   ~TestFolder() { std::filesystem::remove_all(path_); }
 
   // Returns the name of the file, which its owner alone may read unless `for_all`.
-  std::string write(const std::string& name, std::string_view content, bool for_all = false) const {
+  std::string write(const std::string& name, std::string_view content, bool for_all = false) {
     using std::filesystem::perms;
     const auto file = path_ / name;
     std::ofstream{file} << content;
@@ -29,7 +29,7 @@ class TestFolder {
         file, perms::owner_read | perms::owner_write | (for_all ? perms::others_read : perms::none));
     return file.string();
   }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  [[nodiscard]] std::string operator/(const std::string& name) const { return (path_ / name).string(); }
 
  private:
   static std::string unique_name() {

@@ -18,7 +18,7 @@ struct Sealing {
   TokenAlgorithm algorithm{};
   std::string server_name;
   std::string remark{};
-  credentials::TokenSeal seal() const { return {key.reveal(), algorithm, server_name}; }
+  [[nodiscard]] credentials::TokenSeal seal() const { return {key.reveal(), algorithm, server_name}; }
 };
 
 // What was typed is a secret: the complaint tells its size alone.
