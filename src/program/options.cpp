@@ -53,7 +53,8 @@ const CLI::App* find_leaf(const CLI::App* app) {
 
 std::string full_name(const CLI::App* app) {
   std::string name = app->get_name();
-  for (app = app->get_parent(); app != nullptr; app = app->get_parent()) name = app->get_name() + " " + name;
+  for (app = app->get_parent(); app != nullptr; app = app->get_parent())
+    name.insert(0, app->get_name() + " ");
   return name;
 }
 
