@@ -73,6 +73,7 @@ struct FewPorts : Scenario {
 
 TEST_F(FewPorts, AreRefusedWhenExhaustedAndComeBackAfterTheirRest) {
   std::vector<ClientHost*> clients;
+  clients.reserve(3);
   for (int i = 0; i < 3; ++i) clients.push_back(&stage.add_client(stage.issue(Form::computed, "user1")));
   ASSERT_TRUE(stage.allocate(*clients[0]));
   ASSERT_TRUE(stage.allocate(*clients[1]));
