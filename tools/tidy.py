@@ -14,13 +14,14 @@ from pathlib import Path
 LAYERS = {
     "base": set(),
     "stun": {"base"},
+    "sip": {"base"},
     "credentials": {"base"},
     "turn": {"base", "stun", "credentials"},
     "relay": {"base", "stun", "credentials", "turn"},
     "client": {"base", "stun", "credentials", "turn"},
     "program": {"base", "stun", "credentials", "turn", "relay", "client"},
 }
-PURE = {"stun", "credentials", "turn"}
+PURE = {"stun", "sip", "credentials", "turn"}
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 700
