@@ -22,10 +22,10 @@ Editor::Editor(const Message& message) : message_(&message) {
 }
 
 Editor& Editor::set_request_uri(std::string_view uri) {
-  cut(message_->request_uri_text());
-  const std::size_t begin = added_.size();
+  const std::size_t text_begin = added_.size();
   append_clean(added_, uri);
-  insert(offset_of(message_->request_uri_text().data()), false, begin);
+  const std::size_t begin = offset_of(message_->request_uri_text().data());
+  splice(begin, begin + message_->request_uri_text().size(), text_begin);
   return *this;
 }
 
@@ -156,7 +156,8 @@ Editor& Editor::add_param(const Params& params, std::string_view param) {
   // Where all the others are removed in the same breath, the list would begin with a separator.
   check(!is_between || !params.empty(), "a list with separators between needs a first parameter");
   append_clean(added_, param);
-  insert(offset_of(params.text().data() + params.text().size()), false, begin);
+  const std::size_t end = offset_of(params.text().data() + params.text().size());
+  splice(end, end, begin);
   return *this;
 }
 
@@ -166,25 +167,23 @@ Editor& Editor::set_param(const Params& params, std::string_view name, std::stri
   param += '=';
   param += value;
   if (!found) return add_param(params, param);
-  cut(found->whole);
-  const std::size_t begin = added_.size();
+  const std::size_t text_begin = added_.size();
   append_clean(added_, param);
-  insert(offset_of(found->whole.data()), false, begin);
+  const std::size_t begin = offset_of(found->whole.data());
+  splice(begin, begin + found->whole.size(), text_begin);
   return *this;
 }
 
 Editor& Editor::set_body(std::string_view content_type, std::string_view body) {
   remove(HeaderName::content_length);
   remove(HeaderName::content_type);
-  std::size_t begin = added_.size();
-  if (!body.empty()) append_header(added_, to_string(HeaderName::content_type), content_type);
-  append_header(added_, to_string(HeaderName::content_length), std::to_string(body.size()));
-  insert(message_->headers_end(), false, begin);
-  const std::size_t old = offset_of(message_->after_headers().data());
-  cut(old, message_->text().size());
-  begin = added_.size();
+  if (!body.empty())
+    insert_row(message_->headers_end(), false, to_string(HeaderName::content_type), content_type);
+  insert_row(message_->headers_end(), false, to_string(HeaderName::content_length),
+             std::to_string(body.size()));
+  const std::size_t text_begin = added_.size();
   added_ += body;
-  insert(old, false, begin);
+  splice(offset_of(message_->after_headers().data()), message_->text().size(), text_begin);
   return *this;
 }
 
@@ -209,10 +208,10 @@ Parsed<void> Editor::decrement_max_forwards() {
   }
   if (*hops == 0) return std::unexpected(ParseError{Defect::too_many_hops});
   const std::string_view digits = message_->find(HeaderName::max_forwards)->value;
-  cut(digits);
-  const std::size_t begin = added_.size();
+  const std::size_t text_begin = added_.size();
   added_ += std::to_string(*hops - 1);
-  insert(offset_of(digits.data()), false, begin);
+  const std::size_t begin = offset_of(digits.data());
+  splice(begin, begin + digits.size(), text_begin);
   return {};
 }
 
@@ -225,13 +224,7 @@ std::size_t Editor::offset_of(const char* position) const {
   return static_cast<std::size_t>(position - text.data());
 }
 
-void Editor::cut(std::size_t begin, std::size_t end) {
-  edits_.push_back({.begin = static_cast<std::uint32_t>(begin),
-                    .end = static_cast<std::uint32_t>(end),
-                    .order = ++last_order_,
-                    .text_begin = 0,
-                    .text_size = 0});
-}
+void Editor::cut(std::size_t begin, std::size_t end) { splice(begin, end, added_.size()); }
 
 void Editor::cut(std::string_view part) {
   const std::size_t begin = offset_of(part.data());
@@ -239,24 +232,31 @@ void Editor::cut(std::string_view part) {
 }
 
 void Editor::insert_row(std::size_t at, bool in_front, std::string_view name, std::string_view value) {
-  const std::size_t begin = added_.size();
+  const std::size_t text_begin = added_.size();
   append_header(added_, name, value);
-  insert(at, in_front, begin);
+  splice(at, at, text_begin);
+  edits_.back().is_row = true;
+  if (in_front) edits_.back().order = -edits_.back().order;
 }
 
-void Editor::insert(std::size_t at, bool in_front, std::size_t text_begin) {
-  ++last_order_;
-  edits_.push_back({.begin = static_cast<std::uint32_t>(at),
-                    .end = static_cast<std::uint32_t>(at),
-                    .order = in_front ? -last_order_ : last_order_,
+void Editor::splice(std::size_t begin, std::size_t end, std::size_t text_begin) {
+  edits_.push_back({.begin = static_cast<std::uint32_t>(begin),
+                    .end = static_cast<std::uint32_t>(end),
+                    .order = ++last_order_,
                     .text_begin = static_cast<std::uint32_t>(text_begin),
                     .text_size = static_cast<std::uint32_t>(added_.size() - text_begin)});
 }
 
 std::string Editor::text() const {
   std::vector<Edit> edits = edits_;
+  // What is added at a place stands before what is removed from there on, and the longest removal counts.
   std::sort(edits.begin(), edits.end(), [](const Edit& a, const Edit& b) {
-    return a.begin != b.begin ? a.begin < b.begin : a.order < b.order;
+    if (a.begin != b.begin) return a.begin < b.begin;
+    const bool a_adds = a.begin == a.end;
+    const bool b_adds = b.begin == b.end;
+    if (a_adds != b_adds) return a_adds;
+    if (a.end != b.end) return a.end > b.end;
+    return a.order < b.order;
   });
   // RFC 3261 section 18.3: what lies behind the body is not forwarded.
   const auto body = message_->body();
@@ -268,9 +268,10 @@ std::string Editor::text() const {
   result.reserve(source.size() + added.size());
   std::size_t at = 0;
   for (const Edit& edit : edits) {
+    const bool is_removed = edit.begin < at;
     if (edit.begin > at) result += source.substr(at, edit.begin - at);
     at = std::max<std::size_t>(at, std::max(edit.begin, edit.end));
-    result += added.substr(edit.text_begin, edit.text_size);
+    if (!is_removed || edit.is_row) result += added.substr(edit.text_begin, edit.text_size);
   }
   if (at < source.size()) result += source.substr(at);
   return result;

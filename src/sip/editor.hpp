@@ -2,8 +2,9 @@
 // Editor rewrites a received message for forwarding (RFC 3261 section 16.6): rows, members of lists and
 // parameters come and go, and every byte that is not named stays as it was received.
 //
-// All edits speak about the message as it was received: what one edit has added, another does not remove, and
-// what is removed twice is gone once. The message must outlive the editor.
+// All edits speak about the message as it was received. Rows that were added stay whatever else is removed;
+// what was changed within a row goes where the row, the member or the parameter goes. What is removed twice
+// is gone once. The message must outlive the editor.
 
 #include <initializer_list>
 #include <string>
@@ -60,19 +61,21 @@ class Editor {
   [[nodiscard]] std::string text() const;
 
  private:
-  // Bytes [begin, end) of the message go, or text comes before them.
+  // Bytes [begin, end) of the message go, and text comes in their place.
   struct Edit {
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
-    std::int32_t order = 0;  // among those that begin at one place; negative: the later comes first
+    std::int32_t order = 0;  // among those at one place; negative: the later comes first
     std::uint32_t text_begin = 0;
     std::uint32_t text_size = 0;
+    bool is_row = false;  // stays within what is removed around it
   };
   [[nodiscard]] std::size_t offset_of(const char* position) const;
   void cut(std::size_t begin, std::size_t end);
   void cut(std::string_view part);
   void insert_row(std::size_t at, bool in_front, std::string_view name, std::string_view value);
-  void insert(std::size_t at, bool in_front, std::size_t text_begin);
+  // The text is what was added behind `text_begin`.
+  void splice(std::size_t begin, std::size_t end, std::size_t text_begin);
   void append_row(std::optional<std::size_t> behind, std::string_view name, std::string_view value);
   void thin_row(const Header& row, FunctionRef<bool(std::string_view)> is_unwanted);
 

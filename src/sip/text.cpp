@@ -97,7 +97,7 @@ bool is_escaped_text(std::string_view text, unsigned sets) {
   return true;
 }
 
-std::string quoted(std::string_view text) {
+std::string quoted_string(std::string_view text) {
   std::string result{'"'};
   result.reserve(text.size() + 2);
   for (const char character : text) {

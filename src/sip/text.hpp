@@ -57,7 +57,7 @@ std::optional<char> parse_hex_pair(std::string_view text);
 bool is_escaped_text(std::string_view text, unsigned sets);
 
 // "a\"b" for a"b. Line ends and other control characters become spaces.
-std::string quoted(std::string_view text);
+std::string quoted_string(std::string_view text);
 // Without the quotes and escapes of a quoted string; other text stays as it is.
 std::string unquoted(std::string_view text);
 

@@ -152,7 +152,7 @@ std::optional<Credentials> Credentials::parse(std::string_view text, const Limit
     return credentials;
   }
   const auto params = Params::parse(scanner.rest(), ParamStyle::auth, limits.params_max);
-  if (!params) return std::nullopt;
+  if (!params || params->empty()) return std::nullopt;
   credentials.params = *params;
   return credentials;
 }
