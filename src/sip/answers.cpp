@@ -20,6 +20,11 @@ void add_to(Writer& writer, const Message& request, std::string_view to_tag) {
   writer.add(HeaderName::to, value);
 }
 
+void add_rows(Writer& writer, const Message& from, HeaderName name) {
+  for (auto row = from.find_row(name); row; row = from.find_row(name, *row + 1))
+    writer.add(name, from.header(*row).value);
+}
+
 // RFC 3261 sections 9.1 and 17.1.1.3: one Via, which is the INVITE's; its Request-URI, Route, From, Call-ID
 // and number.
 std::optional<std::string> make_follower(const Message& invite, Method method, std::string_view to_value) {
@@ -65,7 +70,14 @@ std::optional<std::string> make_refusal(std::string_view text, const ParseError&
                                         std::string_view to_tag, const Limits& limits) {
   const auto request = Message::salvage(text, limits);
   if (!request || request->method() == Method::ack || !top_via(*request)) return std::nullopt;
-  return make_response(*request, error.status_code(), to_tag, error.reason_phrase()).finish();
+  // Not byte for byte, as what was refused may be characters that no header holds.
+  Writer writer = Writer::response(error.status_code(), error.reason_phrase());
+  add_rows(writer, *request, HeaderName::via);
+  add_rows(writer, *request, HeaderName::from);
+  add_to(writer, *request, to_tag);
+  add_rows(writer, *request, HeaderName::call_id);
+  add_rows(writer, *request, HeaderName::cseq);
+  return writer.finish();
 }
 
 }  // namespace turnpike::sip

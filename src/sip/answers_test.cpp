@@ -96,6 +96,17 @@ TEST(Refusal, IsAMessageEvenWhereTheRequestWasNone) {
   EXPECT_EQ(parsed(*refusal).find(HeaderName::to)->value, "\"x <sip:alice@ims.example>");
 }
 
+TEST(Refusal, RepeatsNoIllegalCharacter) {
+  std::string text = test::request();
+  text.replace(text.find("alice@"), 5,
+               std::string("a\0\r\x7f"
+                           "e",
+                           5));
+  const auto refusal = refusal_of(text);
+  ASSERT_TRUE(refusal && refusal->starts_with("SIP/2.0 400 Illegal Character In Header\r\n"));
+  EXPECT_EQ(parsed(*refusal).find(HeaderName::from)->value, "\"Alice\" <sip:a   e@ims.example>;tag=65bnmj");
+}
+
 TEST(Refusal, IsSilenceWhereNobodyWaitsForIt) {
   EXPECT_FALSE(refusal_of(test::request("broken\r\n", "ACK")));
   EXPECT_FALSE(refusal_of(test::response(200, "REGISTER", "broken\r\n")));
