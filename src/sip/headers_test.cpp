@@ -29,7 +29,7 @@ TEST(Headers, AreReadWhenAsked) {
   EXPECT_EQ(top_via(message)->branch(), "z9hG4bKasudf");
   EXPECT_EQ(from(message)->tag(), "65bnmj");
   EXPECT_EQ(to(message)->uri.user(), "alice");
-  EXPECT_EQ(cseq(message)->method, Method::register_);
+  EXPECT_EQ(cseq(message)->method, Method::registration);
   EXPECT_EQ(call_id(message), "aiuy7k9njasd");
   EXPECT_EQ(max_forwards(message), 70);
   EXPECT_EQ(expires(message), 3600U);

@@ -19,7 +19,7 @@ TEST(Message, HasTheRequestLine) {
   const std::string text = test::request();
   const Message message = parsed(text);
   EXPECT_TRUE(message.is_request());
-  EXPECT_EQ(message.method(), Method::register_);
+  EXPECT_EQ(message.method(), Method::registration);
   EXPECT_EQ(message.method_text(), "REGISTER");
   EXPECT_EQ(message.request_uri_text(), "sip:ims.example");
   EXPECT_EQ(message.start_line(), "REGISTER sip:ims.example SIP/2.0\r\n");

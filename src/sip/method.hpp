@@ -19,7 +19,7 @@ enum class Method : std::uint8_t {
   prack,
   publish,
   refer,
-  register_,  // "register" is a word of C++
+  registration,  // REGISTER, as "register" is a word of C++
   subscribe,
   update,
 };

@@ -126,7 +126,7 @@ std::string unquoted(std::string_view text) {
   return result;
 }
 
-bool Scanner::accept_separator(char character) {
+bool Scanner::accept_separator_behind_white(char character) {
   const char* start = at_;
   skip_white();
   if (!accept(character)) {

@@ -81,21 +81,32 @@ class Scanner {
     return true;
   }
   // The character with white space around it: SLASH, SEMI, EQUAL and their like.
-  bool accept_separator(char character);
-  bool accept_word(std::string_view word);  // ignoring case
-  void skip_white() {
-    while (sees_any(char_white)) ++at_;
+  bool accept_separator(char character) {
+    if (sees(character)) {  // mostly without white space before it
+      ++at_;
+      skip_white();
+      return true;
+    }
+    return sees_any(char_white) && accept_separator_behind_white(character);
   }
+  bool accept_word(std::string_view word);  // ignoring case
+  void skip_white() { take(char_white); }
   void skip(std::size_t count) { at_ += count; }
   std::string_view take(unsigned sets) {
-    const char* start = at_;
-    while (sees_any(sets)) ++at_;
-    return since(start);
+    // Locals, for a compiler must take it that characters may be part of this object.
+    const char* const start = at_;
+    const char* const end = end_;
+    const char* at = start;
+    while (at != end && is_in(*at, sets)) ++at;
+    at_ = at;
+    return {start, static_cast<std::size_t>(at - start)};
   }
   // The quoted string that begins here, with its quotes; nothing, and no step, when there is none.
   std::optional<std::string_view> take_quoted();
 
  private:
+  bool accept_separator_behind_white(char character);
+
   const char* at_;
   const char* end_;
 };

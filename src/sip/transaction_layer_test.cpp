@@ -95,14 +95,14 @@ class World {
 
 TEST(TransactionServer, AbsorbsWhatIsRepeatedAndRepeatsItsResponse) {
   World world;
-  const std::string register_ = request("REGISTER", "z9hG4bK1");
-  const ServerId id = world.start_server(register_);
-  EXPECT_TRUE(std::holds_alternative<Absorbed>(world.receive(register_, core)));
+  const std::string registration = request("REGISTER", "z9hG4bK1");
+  const ServerId id = world.start_server(registration);
+  EXPECT_TRUE(std::holds_alternative<Absorbed>(world.receive(registration, core)));
   EXPECT_TRUE(world.take_sent().empty());
-  const std::string ok = response_to(register_, 200);
+  const std::string ok = response_to(registration, 200);
   EXPECT_TRUE(world.layer.respond(id, ok, world.now));
   EXPECT_EQ(world.take_one(), ok);
-  EXPECT_TRUE(std::holds_alternative<Absorbed>(world.receive(register_, core)));
+  EXPECT_TRUE(std::holds_alternative<Absorbed>(world.receive(registration, core)));
   EXPECT_EQ(world.take_one(), ok);
   EXPECT_FALSE(world.layer.respond(id, ok, world.now));
   world.advance(seconds{32});
