@@ -1,6 +1,7 @@
 #include "sip/editor.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "base/check.hpp"
@@ -24,15 +25,14 @@ Editor::Editor(const Message& message) : message_(&message) {
 Editor& Editor::set_request_uri(std::string_view uri) {
   const std::size_t text_begin = added_.size();
   append_clean(added_, uri);
-  const std::size_t begin = offset_of(message_->request_uri_text().data());
+  const std::size_t begin = begin_of(message_->request_uri_text());
   splice(begin, begin + message_->request_uri_text().size(), text_begin);
   return *this;
 }
 
 Editor& Editor::prepend(HeaderName name, std::string_view value) {
   const auto header = message_->find(name);
-  insert_row(header ? offset_of(header->row.data()) : message_->start_line().size(), true, to_string(name),
-             value);
+  insert_row(header ? begin_of(header->row) : message_->start_line().size(), true, to_string(name), value);
   return *this;
 }
 
@@ -54,9 +54,9 @@ Editor& Editor::append(std::string_view name, std::string_view value) {
 }
 
 void Editor::append_row(std::optional<std::size_t> behind, std::string_view name, std::string_view value) {
-  const std::size_t at =
-      behind ? offset_of(message_->header(*behind).row.data()) + message_->header(*behind).row.size()
-             : message_->headers_end();
+  const std::size_t at = behind
+                             ? begin_of(message_->header(*behind).row) + message_->header(*behind).row.size()
+                             : message_->headers_end();
   insert_row(at, false, name, value);
 }
 
@@ -78,7 +78,7 @@ Editor& Editor::remove(std::string_view name) {
 Editor& Editor::replace(HeaderName name, std::string_view value) {
   const auto header = message_->find(name);
   if (!header) return append(name, value);
-  insert_row(offset_of(header->row.data()), false, to_string(name), value);
+  insert_row(begin_of(header->row), false, to_string(name), value);
   return remove(name);
 }
 
@@ -105,7 +105,7 @@ void Editor::thin_row(const Header& row, FunctionRef<bool(std::string_view)> is_
       continue;
     }
     if (unwanted_end != nullptr && kept_end == nullptr)
-      cut(offset_of(row.value.data()), offset_of(member->data()));
+      cut(begin_of(row.value), begin_of(*member));
     else if (unwanted_end != nullptr)
       cut(offset_of(kept_end), offset_of(unwanted_end));
     unwanted_end = nullptr;
@@ -115,7 +115,7 @@ void Editor::thin_row(const Header& row, FunctionRef<bool(std::string_view)> is_
   if (kept_end == nullptr)
     cut(row.row);
   else
-    cut(offset_of(kept_end), offset_of(row.value.data() + row.value.size()));
+    cut(offset_of(kept_end), end_of(row.value));
 }
 
 // With separators before each parameter one goes with its own; with separators between them as members of
@@ -132,7 +132,7 @@ Editor& Editor::remove_params(const Params& params, std::initializer_list<std::s
       return;
     }
     if (unwanted_end != nullptr && kept_end == nullptr)
-      cut(offset_of(begin), offset_of(param.whole.data()));
+      cut(offset_of(begin), begin_of(param.whole));
     else if (unwanted_end != nullptr)
       cut(offset_of(kept_end), offset_of(unwanted_end));
     unwanted_end = nullptr;
@@ -156,7 +156,7 @@ Editor& Editor::add_param(const Params& params, std::string_view param) {
   // Where all the others are removed in the same breath, the list would begin with a separator.
   check(!is_between || !params.empty(), "a list with separators between needs a first parameter");
   append_clean(added_, param);
-  const std::size_t end = offset_of(params.text().data() + params.text().size());
+  const std::size_t end = end_of(params.text());
   splice(end, end, begin);
   return *this;
 }
@@ -169,7 +169,7 @@ Editor& Editor::set_param(const Params& params, std::string_view name, std::stri
   if (!found) return add_param(params, param);
   const std::size_t text_begin = added_.size();
   append_clean(added_, param);
-  const std::size_t begin = offset_of(found->whole.data());
+  const std::size_t begin = begin_of(found->whole);
   splice(begin, begin + found->whole.size(), text_begin);
   return *this;
 }
@@ -183,7 +183,7 @@ Editor& Editor::set_body(std::string_view content_type, std::string_view body) {
              std::to_string(body.size()));
   const std::size_t text_begin = added_.size();
   added_ += body;
-  splice(offset_of(message_->after_headers().data()), message_->text().size(), text_begin);
+  splice(begin_of(message_->after_headers()), message_->text().size(), text_begin);
   return *this;
 }
 
@@ -210,7 +210,7 @@ Parsed<void> Editor::decrement_max_forwards() {
   const std::string_view digits = message_->find(HeaderName::max_forwards)->value;
   const std::size_t text_begin = added_.size();
   added_ += std::to_string(*hops - 1);
-  const std::size_t begin = offset_of(digits.data());
+  const std::size_t begin = begin_of(digits);
   splice(begin, begin + digits.size(), text_begin);
   return {};
 }
@@ -224,10 +224,13 @@ std::size_t Editor::offset_of(const char* position) const {
   return static_cast<std::size_t>(position - text.data());
 }
 
+std::size_t Editor::begin_of(std::string_view part) const { return offset_of(std::to_address(part.begin())); }
+std::size_t Editor::end_of(std::string_view part) const { return offset_of(std::to_address(part.end())); }
+
 void Editor::cut(std::size_t begin, std::size_t end) { splice(begin, end, added_.size()); }
 
 void Editor::cut(std::string_view part) {
-  const std::size_t begin = offset_of(part.data());
+  const std::size_t begin = begin_of(part);
   cut(begin, begin + part.size());
 }
 

@@ -71,6 +71,8 @@ class Editor {
     bool is_row = false;  // stays within what is removed around it
   };
   [[nodiscard]] std::size_t offset_of(const char* position) const;
+  [[nodiscard]] std::size_t begin_of(std::string_view part) const;
+  [[nodiscard]] std::size_t end_of(std::string_view part) const;
   void cut(std::size_t begin, std::size_t end);
   void cut(std::string_view part);
   void insert_row(std::size_t at, bool in_front, std::string_view name, std::string_view value);

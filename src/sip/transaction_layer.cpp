@@ -269,7 +269,7 @@ std::optional<std::uint32_t> TransactionLayer::find_slot(Id id) const {
   return std::holds_alternative<Transaction>(slots_[index].machine) ? std::optional{index} : std::nullopt;
 }
 
-std::uint32_t TransactionLayer::take_slot(Machine machine, const Flow& flow) {
+std::uint32_t TransactionLayer::take_slot(const Machine& machine, const Flow& flow) {
   std::uint32_t index = 0;
   if (free_slots_.empty()) {
     index = static_cast<std::uint32_t>(slots_.size());
@@ -278,7 +278,7 @@ std::uint32_t TransactionLayer::take_slot(Machine machine, const Flow& flow) {
     index = free_slots_.back();
     free_slots_.pop_back();
   }
-  slots_[index].machine = std::move(machine);
+  slots_[index].machine = machine;
   slots_[index].flow = flow;
   link(index);
   return index;

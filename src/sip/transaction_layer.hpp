@@ -151,7 +151,7 @@ class TransactionLayer {
   }
   template <typename Transaction, typename Id>
   [[nodiscard]] std::optional<std::uint32_t> find_slot(Id id) const;
-  std::uint32_t take_slot(Machine machine, const Flow& flow);
+  std::uint32_t take_slot(const Machine& machine, const Flow& flow);
   void release(std::uint32_t index);
   void link(std::uint32_t index);
   void unlink(std::uint32_t index);
