@@ -112,7 +112,7 @@ std::expected<void, std::string> search_loss_free(const LoadSettings& settings, 
       const bool is_offered = traffic->offered_per_second > 0.98 * rate;
       is_clean = traffic->loss <= settings.loss_max && is_offered;
       report.search.push_back({traffic->offered_per_second, traffic->loss, is_clean});
-      if (is_clean) report.traffic = std::move(*traffic);
+      if (is_clean) report.traffic = *traffic;
     }
     (is_clean ? clean : lossy) = rate;
     if (clean == 0) return {};  // not even the lowest
@@ -129,7 +129,7 @@ std::expected<void, std::string> run_traffic(const LoadSettings& settings, LoadF
       static_cast<double>(report.set_up.done) * (settings.direction == LoadDirection::both ? 2 : 1);
   auto traffic = LoadTrafficRun{settings, flows, 0}.run(settings.packets_per_second * streams);
   if (!traffic) return std::unexpected(traffic.error());
-  report.traffic = std::move(*traffic);
+  report.traffic = *traffic;
   return {};
 }
 

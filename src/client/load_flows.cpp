@@ -41,7 +41,7 @@ std::string_view name_of(stun::Method method) {
 
 std::string words_of(const turn::ClientFailure& failure) {
   using Kind = turn::ClientFailure::Kind;
-  const std::string name{name_of(failure.method)};
+  std::string name{name_of(failure.method)};
   switch (failure.kind) {
     case Kind::no_answer:
       return name + ": no answer";
