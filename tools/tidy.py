@@ -16,12 +16,19 @@ LAYERS = {
     "stun": {"base"},
     "sip": {"base"},
     "credentials": {"base"},
+    "jose": {"base"},
+    "provisioning": {"base", "sip", "credentials"},
     "turn": {"base", "stun", "credentials"},
+    "epcscf": {"base", "sip", "credentials", "provisioning"},
+    "ims": {"base", "sip"},
+    "store": {"base", "ims"},
     "relay": {"base", "stun", "credentials", "turn"},
-    "client": {"base", "stun", "credentials", "turn"},
-    "program": {"base", "stun", "credentials", "turn", "relay", "client"},
+    "service": {"base", "sip", "credentials", "jose", "provisioning", "epcscf", "ims"},
+    "client": {"base", "stun", "sip", "credentials", "provisioning", "turn", "ims"},
+    "program": {"base", "stun", "sip", "credentials", "jose", "provisioning", "turn", "epcscf", "ims", "store", "relay",
+                "service", "client"},
 }
-PURE = {"stun", "sip", "credentials", "turn"}
+PURE = {"stun", "sip", "credentials", "jose", "provisioning", "turn", "epcscf", "ims"}
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 700
