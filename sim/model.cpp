@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/source_key.hpp"
 #include "stun/channel_data.hpp"
-#include "turn/source_key.hpp"
 
 namespace turnpike::sim {
 namespace {
@@ -165,7 +165,7 @@ void Model::on_error(const turn::ClientPath& to, const stun::Message& request, c
 
 void Model::count_answer_to_stranger(const IpAddress& source) {
   const Instant now = world_->moment().mono;
-  Strangers& strangers = strangers_.try_emplace(turn::source_key(source), Strangers{now, 0}).first->second;
+  Strangers& strangers = strangers_.try_emplace(source_key(source), Strangers{now, 0}).first->second;
   ++strangers.answers;
   const double seconds_passed = std::chrono::duration<double>(now - strangers.since).count();
   const double most = settings_.limits.unauthorized_per_second_per_source * (seconds_passed + 1) + 1;
@@ -283,7 +283,7 @@ void Model::check_quotas(const turn::ClientPath& to, const Credential& owner) {
     if (!allocation.is_surely_alive(world_->moment().mono) || key == key_of(to)) continue;
     ++total;
     of_subject += allocation.owner->subject == owner.subject ? 1 : 0;
-    of_source += turn::source_key(key.second.ip) == turn::source_key(to.client.ip) ? 1 : 0;
+    of_source += source_key(key.second.ip) == source_key(to.client.ip) ? 1 : 0;
   }
   const turn::Limits& limits = settings_.limits;
   const std::uint32_t subject_max =

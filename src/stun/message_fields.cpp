@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/utf8.hpp"
 #include "stun/message.hpp"
-#include "stun/utf8.hpp"
 #include "stun/wire.hpp"
 
 namespace turnpike::stun {

@@ -2,6 +2,7 @@
 // What the methods of one engine share: its surroundings, its allocations and what it says.
 
 #include "base/random.hpp"
+#include "base/source_limiter.hpp"
 #include "turn/allocation_table.hpp"
 #include "turn/answers.hpp"
 #include "turn/authenticator.hpp"
@@ -12,7 +13,6 @@
 #include "turn/peer_policy.hpp"
 #include "turn/recent_deletions.hpp"
 #include "turn/settings.hpp"
-#include "turn/source_limiter.hpp"
 
 namespace turnpike::turn {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
-#include "turn/source_key.hpp"
+#include "base/source_key.hpp"
 
 namespace turnpike::turn {
 

@@ -1,10 +1,10 @@
-#include "stun/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <gtest/gtest.h>
 
 #include "base/bytes.hpp"
 
-namespace turnpike::stun {
+namespace turnpike {
 namespace {
 
 bool is_utf8_hex(std::string_view hex) {
@@ -35,4 +35,4 @@ TEST(Utf8, RefusesCharactersThatAreCutOrBroken) {
 }
 
 }  // namespace
-}  // namespace turnpike::stun
+}  // namespace turnpike

@@ -14,7 +14,7 @@
 #include "base/address.hpp"
 #include "base/time.hpp"
 
-namespace turnpike::turn {
+namespace turnpike {
 
 class SourceLimiter {
  public:
@@ -29,4 +29,4 @@ class SourceLimiter {
   std::vector<Instant> paid_at_;  // both tables, one after the other
 };
 
-}  // namespace turnpike::turn
+}  // namespace turnpike

@@ -6,7 +6,7 @@
 
 #include "base/address.hpp"
 
-namespace turnpike::turn {
+namespace turnpike {
 
 inline IpAddress source_key(const IpAddress& source) {
   const IpAddress canonical = source.canonical();
@@ -17,4 +17,4 @@ inline IpAddress source_key(const IpAddress& source) {
   return IpAddress::v6(network);
 }
 
-}  // namespace turnpike::turn
+}  // namespace turnpike

@@ -1,11 +1,11 @@
-#include "turn/source_limiter.hpp"
+#include "base/source_limiter.hpp"
 
 #include <algorithm>
 #include <array>
 
-#include "turn/source_key.hpp"
+#include "base/source_key.hpp"
 
-namespace turnpike::turn {
+namespace turnpike {
 namespace {
 
 constexpr std::size_t buckets_per_table = 8192;
@@ -31,4 +31,4 @@ bool SourceLimiter::admit(const IpAddress& source, Instant now) {
   return true;
 }
 
-}  // namespace turnpike::turn
+}  // namespace turnpike

@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-namespace turnpike::stun {
+namespace turnpike {
 
 bool is_utf8(std::string_view text);
 
-}  // namespace turnpike::stun
+}  // namespace turnpike

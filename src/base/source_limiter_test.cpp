@@ -1,4 +1,4 @@
-#include "turn/source_limiter.hpp"
+#include "base/source_limiter.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/random.hpp"
 
-namespace turnpike::turn {
+namespace turnpike {
 namespace {
 
 using std::chrono::milliseconds;
@@ -115,4 +115,4 @@ TEST(SourceLimiter, AnotherKeyPutsSourcesIntoOtherBuckets) {
 }
 
 }  // namespace
-}  // namespace turnpike::turn
+}  // namespace turnpike

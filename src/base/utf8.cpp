@@ -1,10 +1,10 @@
-#include "stun/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <algorithm>
 
 #include "base/bytes.hpp"
 
-namespace turnpike::stun {
+namespace turnpike {
 namespace {
 
 // The bytes of a character by its first byte, and the range of its second; 0 where no character starts so.
@@ -50,4 +50,4 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-}  // namespace turnpike::stun
+}  // namespace turnpike
