@@ -40,8 +40,9 @@ struct Entry {
 };
 
 struct Provision {
-  std::vector<Entry> entries{};  // passwords first: browsers take them all
-  std::chrono::seconds refresh_after{};
+  std::vector<Entry> entries{};                                // passwords first: browsers take them all
+  std::chrono::seconds refresh_after{};                        // from now, when newer ones should be fetched
+  credentials::Source source = credentials::Source::computed;  // of the password entries
   // Pushed: has to be acknowledged by a relay before the WIC sees the entries.
   std::optional<credentials::PushedCredential> push{};
 };
