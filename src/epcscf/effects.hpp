@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/address.hpp"
 #include "base/time.hpp"
+#include "credentials/grant.hpp"
 #include "credentials/pushed_table.hpp"
 #include "sip/hop.hpp"
 
@@ -69,5 +71,117 @@ struct CheckToken {
   CheckId id{};
   std::string token;
 };
+
+// --- reports: for the log, metrics and the administrator; no secrets, users by opaque subjects ------------
+
+// Why a registration, or a request for one, was refused.
+enum class RegistrationRefusal : std::uint8_t {
+  malformed,
+  wrong_domain,
+  core_refused,      // 4xx to 6xx of the core, 401 with a challenge apart
+  core_silent,       // 504
+  core_unreachable,  // 503
+  tokens_not_taken,
+  token_malformed,
+  token_invalid,
+  token_expired,
+  token_unchecked,    // nobody could tell in time: 503
+  identity_mismatch,  // the token is for others: 403
+  issuer_untrusted,
+  wwsf_untrusted,
+  outside_pool,
+  limit,
+};
+inline constexpr std::size_t registration_refusal_count = 15;
+std::string_view to_string(RegistrationRefusal refusal);
+
+enum class EndTrigger : std::uint8_t {
+  deregistered,  // by the WIC
+  expired,
+  token_expired,
+  network,      // the core's registration event
+  flow_failed,  // and the grace has passed
+  operator_asked,
+  reassigned,  // a pool identity went to another WIC
+  refused,     // the core refused a refresh
+};
+inline constexpr std::size_t end_trigger_count = 8;
+std::string_view to_string(EndTrigger trigger);
+
+enum class Unprovisioned : std::uint8_t {
+  not_secure,       // no TLS
+  third_party,      // From is not To
+  unauthenticated,  // the core asked for no proof
+  malformed,        // the wish is not understood
+  unknown_realm,
+  unknown_transport,
+  no_relay,
+  no_source,
+  not_acknowledged,  // no relay in time, and no source stands in
+  too_many_pushes,
+};
+inline constexpr std::size_t unprovisioned_count = 10;
+std::string_view to_string(Unprovisioned reason);
+
+enum class BadMessage : std::uint8_t {
+  malformed,
+  two_messages,      // in one frame
+  not_registered,    // a request that is no REGISTER, without a registration on its connection
+  forged_route,      // a token of ours that is not of ours
+  dead_flow,         // 430
+  forged_trust,      // a WIC sent what only the core may say; taken out
+  untrusted_source,  // a message of the core's side from elsewhere
+  stray_response,
+  limit,
+  bad_reginfo,
+};
+inline constexpr std::size_t bad_message_count = 10;
+std::string_view to_string(BadMessage what);
+
+struct Registered {
+  FlowId flow{};
+  std::string subject;
+  std::chrono::seconds expires_in{};
+  bool is_refresh = false;
+  bool has_moved = false;  // from another connection
+};
+struct RegistrationRefused {
+  FlowId flow{};
+  RegistrationRefusal reason{};
+  std::uint16_t status_code = 0;  // what the WIC was told
+};
+struct Deregistered {
+  std::string subject;
+  EndTrigger trigger{};
+};
+struct Provisioned {
+  std::string subject;
+  credentials::Source source{};
+  bool is_fallback = false;
+  std::chrono::seconds ttl{};
+};
+struct NotProvisioned {
+  std::string subject;
+  Unprovisioned reason{};
+};
+struct CallStarted {
+  FlowId flow{};
+  std::string subject;
+  bool is_originating = false;
+};
+struct CallEnded {
+  FlowId flow{};
+  std::string subject;
+};
+struct MessageRefused {
+  FlowId flow{};  // 0: from the core
+  BadMessage what{};
+  std::uint16_t status_code = 0;  // 0: silence
+};
+using Report = std::variant<Registered, RegistrationRefused, Deregistered, Provisioned, NotProvisioned,
+                            CallStarted, CallEnded, MessageRefused>;
+
+using Effect = std::variant<SendToClient, CloseClient, SendToCore, PushCredential, RevokeCredentials,
+                            CheckToken, Report>;
 
 }  // namespace turnpike::epcscf
