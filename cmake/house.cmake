@@ -1,8 +1,9 @@
 # The only clever CMake of this house. A folder is a library: every x.cpp belongs to it, every
 # x_test.cpp to its unit test, every x.hpp is proved to compile alone. main.cpp belongs to a program.
 #
-#   house_library(NAME [THREADS] [DEPS lib...] [SYSTEM lib...])
-#     DEPS: libraries of the house; SYSTEM: packages; THREADS: its test runs under ThreadSanitizer too
+#   house_library(NAME [THREADS] [COLD] [DEPS lib...] [SYSTEM lib...])
+#     DEPS: libraries of the house; SYSTEM: packages; THREADS: its test runs under ThreadSanitizer too; COLD: runs
+#     seldom and compiles slowly, so that sanitizers see it unoptimised, as they see all tests
 #   house_program(NAME SOURCES file... DEPS lib...)
 
 option(HOUSE_FUZZ "build the libFuzzer targets (clang)" OFF)
@@ -46,10 +47,18 @@ set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
 # Everything that the tsan stage of ./test runs (label threads).
 add_custom_target(threads)
 
+# Instrumented and optimised, what is full of templates compiles two to three times as long as unoptimised.
+function(house_compile_quickly NAME)
+  if(HOUSE_SANITIZE AND NOT HOUSE_FUZZ)
+    target_compile_options(${NAME} PRIVATE -O0)
+  endif()
+endfunction()
+
 function(house_test NAME)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABEL" ${ARGN})
   add_executable(${NAME} ${ARG_SOURCES})
   target_link_libraries(${NAME} PRIVATE house_options ${ARG_DEPS} GTest::gtest GTest::gtest_main)
+  house_compile_quickly(${NAME})
   add_test(NAME ${NAME} COMMAND ${NAME})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
@@ -58,7 +67,7 @@ function(house_test NAME)
 endfunction()
 
 function(house_library NAME)
-  cmake_parse_arguments(ARG "THREADS" "" "DEPS;SYSTEM" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS;COLD" "" "DEPS;SYSTEM" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   file(GLOB headers CONFIGURE_DEPENDS *.hpp)
   set(tests ${sources})
@@ -73,6 +82,9 @@ function(house_library NAME)
   add_library(${NAME} STATIC ${sources})
   target_sources(${NAME} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR}/src FILES ${headers})
   target_link_libraries(${NAME} PUBLIC house_options ${ARG_DEPS} ${ARG_SYSTEM})
+  if(ARG_COLD)
+    house_compile_quickly(${NAME})
+  endif()
   if(tests AND NOT HOUSE_FUZZ)
     set(labels unit)
     if(ARG_THREADS)
