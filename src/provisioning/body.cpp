@@ -119,7 +119,7 @@ std::optional<Entry> read_password(const Json& server, const Frame& frame) {
 
 WallTime find_end(const Json& object, std::chrono::seconds ttl, WallTime wall) {
   const auto end = find_number(object, "expires_at", UINT64_MAX);
-  return end ? from_unix_seconds(*end) : wall + ttl;
+  return std::chrono::floor<std::chrono::seconds>(end ? from_unix_seconds(*end) : wall + ttl);
 }
 
 std::optional<Entry> read_token(const Json& token, const Frame& frame, WallTime wall) {

@@ -130,7 +130,7 @@ std::expected<std::optional<AnswerValue>, TurnCredentialsDefect> parse_answer_va
   entry.realm = find_quoted(*params, "realm").value_or("");
   entry.ttl = *ttl;
   const auto end = sip::parse_number(params->value("expires-at").value_or(""), UINT64_MAX);
-  entry.expires_at = end ? from_unix_seconds(*end) : wall + *ttl;
+  entry.expires_at = std::chrono::floor<std::chrono::seconds>(end ? from_unix_seconds(*end) : wall + *ttl);
   return value;
 }
 

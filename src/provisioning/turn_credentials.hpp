@@ -44,7 +44,7 @@ std::string format_request(const Request& request);
 // The values of as many rows as they need, one as a rule. Contain secrets.
 std::vector<std::string> format_answer(const Provision& provision, const TurnCredentialsLimits& limits = {});
 // One row's value. Neighbours that differ in nothing but the URI become one entry. The form of each entry
-// decides what it must have; push and source stay empty.
+// decides what it must have; push and source stay empty; ends are in whole seconds.
 std::expected<Provision, TurnCredentialsDefect> parse_answer(std::string_view value, WallTime wall,
                                                              const TurnCredentialsLimits& limits = {});
 // All rows of a message. Nothing when it has no such header.
