@@ -2,15 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/crypto.hpp"
 #include "credentials/issue.hpp"
+#include "provisioning/body.hpp"
+#include "provisioning/credential_life.hpp"
 
 namespace turnpike::program {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Result = std::expected<Issued, std::string>;
 
 constexpr int indent = 2;
@@ -44,41 +45,35 @@ Secret opaque_id_key(const Config& config, Random& random) {
   return Secret{random.draw<32>()};
 }
 
-Json ice_servers(const Config& config, const credentials::IssuedPassword& issued, std::chrono::seconds ttl) {
-  Json server;
-  server["urls"] = config.uris;
-  server["username"] = issued.username;
-  server["credential"] = std::string{issued.password.reveal_text()};
-  server["credentialType"] = "password";
-  Json json;
-  json["iceServers"] = Json::array({std::move(server)});
-  json["ttl"] = ttl.count();
-  json["expires_at"] = unix_seconds(issued.expires_at);
-  json["refresh_after"] = ttl.count() / 2;
-  return json;
+provisioning::Entry make_entry(const Config& config, const credentials::IssuedPassword& issued,
+                               std::chrono::seconds ttl) {
+  return {.uris = config.uris,
+          .realm = config.credentials.realm,
+          .username = issued.username,
+          .password = issued.password,
+          .ttl = ttl,
+          .expires_at = issued.expires_at};
 }
 
-// The answer of a token endpoint as RFC 7635 appendix B has it, with the key in base64, and what
-// RTCOAuthCredential would have taken.
-Json token_answer(const Config& config, const credentials::IssuedToken& issued, std::chrono::seconds ttl) {
-  const std::string token = to_base64(issued.access_token);
-  const std::string mac_key = to_base64(issued.mac_key.reveal());
-  Json json;
-  json["access_token"] = token;
-  json["token_type"] = "pop";
-  json["expires_in"] = ttl.count();
-  json["kid"] = issued.kid;
-  json["key_b64"] = mac_key;
-  json["alg"] = "HMAC-SHA-1";
-  json["server_name"] = config.server_name;
-  json["expires_at"] = unix_seconds(issued.expires_at);
-  Json server;
-  server["urls"] = config.uris;
-  server["username"] = issued.kid;
-  server["credential"] = {{"macKey", mac_key}, {"accessToken", token}};
-  server["credentialType"] = "oauth";
-  json["iceServers"] = Json::array({std::move(server)});
-  return json;
+std::string format_password(const Config& config, const credentials::IssuedPassword& issued,
+                            std::chrono::seconds ttl) {
+  return provisioning::format_body(
+      {.entries = {make_entry(config, issued, ttl)}, .refresh_after = provisioning::find_refresh(ttl)},
+      indent);
+}
+
+std::string format_token(const Config& config, credentials::IssuedToken issued, std::chrono::seconds ttl) {
+  const provisioning::Entry entry{.form = provisioning::Form::oauth,
+                                  .uris = config.uris,
+                                  .realm = config.credentials.realm,
+                                  .username = std::move(issued.kid),
+                                  .password = Secret::from_text(to_base64(issued.mac_key.reveal())),
+                                  .access_token = std::move(issued.access_token),
+                                  .algorithm = "HMAC-SHA-1",
+                                  .server_name = config.server_name,
+                                  .ttl = ttl,
+                                  .expires_at = issued.expires_at};
+  return provisioning::format_token_answer(entry, indent);
 }
 
 Result issue_computed(const Config& config, const IssueRequest& request, WallTime wall, Random& random) {
@@ -86,7 +81,7 @@ Result issue_computed(const Config& config, const IssueRequest& request, WallTim
     return std::unexpected("--source: found computed, but there is no [credentials.computed]");
   const std::string id = visible_id(opaque_id_key(config, random), request.user, wall);
   const auto issued = credentials::issue_computed(*config.credentials.computed, id, wall + request.ttl);
-  return Issued{ice_servers(config, issued, request.ttl).dump(indent)};
+  return Issued{format_password(config, issued, request.ttl)};
 }
 
 Result issue_pushed(const Config& config, const IssueRequest& request, WallTime wall, Random& random) {
@@ -95,7 +90,7 @@ Result issue_pushed(const Config& config, const IssueRequest& request, WallTime 
   const std::string subject = hidden_id(opaque_id_key(config, random), request.user);
   auto issued = credentials::issue_pushed(config.credentials.realm, subject, wall + request.ttl,
                                           request.policy, random);
-  const std::string json = ice_servers(config, issued.shown, request.ttl).dump(indent);
+  const std::string json = format_password(config, issued.shown, request.ttl);
   return Issued{json, ToPush{issued.shown.username, std::move(issued.shown.password), subject,
                              issued.shown.expires_at, request.policy}};
 }
@@ -115,12 +110,12 @@ Result issue_token(const Config& config, const IssueRequest& request, WallTime w
     // Keys that do not derive have one kid for all users.
     if (!issued) issued = credentials::issue_token(settings, {}, wall, request.ttl, random);
     if (!issued) return std::unexpected(no_key_words(request));
-    return Issued{token_answer(config, *issued, request.ttl).dump(indent)};
+    return Issued{format_token(config, std::move(*issued), request.ttl)};
   }
   const credentials::TokenPolicy policy{hidden_id(key, request.user), request.policy};
   const auto issued = credentials::issue_browser_token(settings, policy, wall, request.ttl, random);
   if (!issued) return std::unexpected(no_key_words(request));
-  return Issued{ice_servers(config, *issued, request.ttl).dump(indent)};
+  return Issued{format_password(config, *issued, request.ttl)};
 }
 
 }  // namespace
