@@ -1,0 +1,222 @@
+#include "ims/authenticator.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/bytes.hpp"
+#include "base/crypto.hpp"
+#include "ims/identity.hpp"
+#include "sip/headers.hpp"
+#include "sip/text.hpp"
+
+namespace turnpike::ims {
+namespace {
+
+constexpr std::size_t nonce_time_size = 8;
+constexpr std::size_t nonce_salt_size = 8;
+constexpr std::size_t nonce_mac_size = 16;
+constexpr std::size_t nonce_size = nonce_time_size + nonce_salt_size + nonce_mac_size;
+
+std::optional<std::uint32_t> parse_nonce_count(std::string_view text) {
+  std::uint32_t count = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), count, 16);
+  if (text.size() != 8 || result.ptr != text.data() + text.size() || count == 0) return std::nullopt;
+  return count;
+}
+
+}  // namespace
+
+std::string_view to_string(RefusalReason reason) {
+  switch (reason) {
+    case RefusalReason::unknown_identity:
+      return "unknown_identity";
+    case RefusalReason::wrong_response:
+      return "wrong_response";
+    case RefusalReason::barred:
+      return "barred";
+    case RefusalReason::identity_mismatch:
+      return "identity_mismatch";
+    case RefusalReason::malformed:
+      return "malformed";
+    case RefusalReason::unavailable:
+      return "unavailable";
+  }
+  return "";
+}
+
+// An Authorization that answers a challenge.
+struct Authenticator::Claim {
+  sip::DigestAlgorithm algorithm{};
+  std::string nonce{};
+  std::string response{};
+  std::string uri{};
+  std::string cnonce{};
+  std::string nonce_count_text{};
+  std::optional<std::uint32_t> nonce_count{};  // nothing: without qop
+};
+
+Authenticator::Authenticator(const Settings& settings, Subscribers& subscribers, Random& random)
+    : settings_(settings), subscribers_(subscribers), random_(random), key_(random.draw<32>()) {}
+
+std::optional<std::string> Authenticator::claimed_identity(const sip::Message& request) const {
+  const auto authorization =
+      sip::find_credentials(request, sip::HeaderName::authorization, "Digest", settings_.domain);
+  if (authorization) {
+    auto username = authorization->text("username");
+    if (username && !username->empty()) return username;
+  }
+  const auto address = sip::to(request);
+  const auto impu = address ? public_identity(address->uri) : std::nullopt;
+  return impu ? std::optional{derived_private_identity(*impu)} : std::nullopt;
+}
+
+Verdict Authenticator::judge(const sip::Message& request, std::string_view impi, std::string_view impu,
+                             const Sender& sender, Now now) {
+  const auto authorization =
+      sip::find_credentials(request, sip::HeaderName::authorization, "Digest", settings_.domain);
+  const auto text = [&](std::string_view name) {
+    return authorization ? authorization->text(name).value_or("") : std::string{};
+  };
+  std::string mark;
+  if (sender.is_trusted) mark = sip::to_lower(text("integrity-protected"));
+  const auto subscriber = subscribers_.find_private(impi);
+  Verdict verdict = Refused{.reason = RefusalReason::unknown_identity};
+  const std::string response = text("response");
+  const bool is_vouched = response.empty() && sender.is_registered &&
+                          (mark == "tls-yes" || mark == "ip-assoc-yes" || mark == "yes");
+  if (mark == "auth-done" || is_vouched) {
+    if (subscriber) verdict = Accepted{.subscriber = *subscriber};
+  } else if (response.empty()) {
+    // Whoever it is: a stranger does not learn which identities there are.
+    return challenge(impi, false, now);
+  } else {
+    const std::string algorithm = text("algorithm");
+    const auto known = algorithm.empty() ? sip::DigestAlgorithm{} : sip::parse_digest_algorithm(algorithm);
+    if (!known) return challenge(impi, false, now);
+    Claim claim{.algorithm = *known,
+                .nonce = text("nonce"),
+                .response = response,
+                .uri = text("uri"),
+                .cnonce = text("cnonce"),
+                .nonce_count_text = text("nc")};
+    if (!text("qop").empty()) {
+      claim.nonce_count = parse_nonce_count(claim.nonce_count_text);
+      if (!claim.nonce_count || claim.cnonce.empty() || !sip::equal_ignoring_case(text("qop"), "auth"))
+        return Refused{.status_code = 400, .reason = RefusalReason::malformed};
+    } else {
+      claim.nonce_count_text.clear();
+    }
+    verdict = verify(claim, subscriber, impi, now);
+  }
+  if (!std::holds_alternative<Accepted>(verdict)) return verdict;
+  if (subscriber->is_barred) return Refused{.reason = RefusalReason::barred};
+  if (std::find(subscriber->impus.begin(), subscriber->impus.end(), impu) == subscriber->impus.end())
+    return Refused{.reason = RefusalReason::identity_mismatch};
+  return verdict;
+}
+
+Verdict Authenticator::verify(const Claim& claim, const std::optional<Subscriber>& subscriber,
+                              std::string_view impi, Now now) {
+  std::string_view ha1;
+  if (subscriber && subscriber->digest) {
+    const Secret& secret = claim.algorithm.hash == sip::DigestHash::md5 ? subscriber->digest->ha1_md5
+                                                                        : subscriber->digest->ha1_sha256;
+    ha1 = secret.reveal_text();
+  }
+  sip::DigestProof proof{.hash = claim.algorithm.hash,
+                         .ha1 = ha1,
+                         .nonce = claim.nonce,
+                         .nonce_count = claim.nonce_count_text,
+                         .cnonce = claim.cnonce,
+                         .method = "REGISTER",
+                         .uri = claim.uri};
+  // Computed for strangers too, so that they take as long.
+  const std::string expected = sip::make_digest_response(proof);
+  const bool is_right =
+      crypto::equal_in_constant_time(as_bytes(expected), as_bytes(sip::to_lower(claim.response)));
+  if (!subscriber) return Refused{.reason = RefusalReason::unknown_identity};
+  if (ha1.empty() || !is_right) return Refused{.reason = RefusalReason::wrong_response};
+  // RFC 7616 section 3.3: stale says that the password was right.
+  if (!use_nonce(claim, impi, now)) return challenge(impi, true, now);
+  Accepted accepted{.subscriber = *subscriber};
+  if (claim.nonce_count) {
+    proof.method = {};
+    accepted.authentication_info = "qop=auth, rspauth=\"" + sip::make_digest_response(proof) +
+                                   "\", cnonce=" + sip::quoted_string(claim.cnonce) +
+                                   ", nc=" + claim.nonce_count_text;
+  }
+  return accepted;
+}
+
+Challenged Authenticator::challenge(std::string_view impi, bool is_stale, Now now) {
+  const std::string nonce = make_nonce(impi, now);
+  Challenged challenged;
+  // RFC 8760 section 2.4: the one that is preferred first.
+  for (const std::string_view algorithm : {"SHA-256", "MD5"}) {
+    std::string row = "Digest realm=\"" + settings_.domain + "\", nonce=\"" + nonce + "\", algorithm=";
+    row += algorithm;
+    row += ", qop=\"auth\"";
+    if (is_stale) row += ", stale=true";
+    challenged.rows.push_back(std::move(row));
+  }
+  return challenged;
+}
+
+// --- nonces -----------------------------------------------------------------------------------------------
+
+// Hex of: when it was made, salt, and a MAC over both and the private identity.
+std::string Authenticator::make_nonce(std::string_view impi, Now now) {
+  std::array<Byte, nonce_size> bytes{};
+  store_big<std::uint64_t>(bytes.data(), static_cast<std::uint64_t>(now.wall.time_since_epoch().count()));
+  const auto salt = random_.draw<nonce_salt_size>();
+  std::copy(salt.begin(), salt.end(), bytes.begin() + nonce_time_size);
+  const auto mac = crypto::hmac_sha256(key_, Bytes{bytes}.first(nonce_size - nonce_mac_size), as_bytes(impi));
+  std::copy_n(mac.begin(), nonce_mac_size, bytes.end() - nonce_mac_size);
+  return to_hex(bytes);
+}
+
+std::optional<WallTime> Authenticator::nonce_time(std::string_view nonce, std::string_view impi) const {
+  const auto bytes = from_hex(nonce);
+  if (!bytes || bytes->size() != nonce_size) return std::nullopt;
+  const auto mac =
+      crypto::hmac_sha256(key_, Bytes{*bytes}.first(nonce_size - nonce_mac_size), as_bytes(impi));
+  if (!crypto::equal_in_constant_time(Bytes{mac}.first(nonce_mac_size), Bytes{*bytes}.last(nonce_mac_size)))
+    return std::nullopt;
+  return WallTime{Duration{static_cast<std::int64_t>(load_big<std::uint64_t>(bytes->data()))}};
+}
+
+// False: it is not ours, too old, or this count was used before (RFC 7616 section 5.12).
+bool Authenticator::use_nonce(const Claim& claim, std::string_view impi, Now now) {
+  const auto made_at = nonce_time(claim.nonce, impi);
+  if (!made_at || *made_at > now.wall || *made_at + settings_.nonce_lifetime <= now.wall) return false;
+  auto entry = counts_.find(impi);
+  if (entry == counts_.end()) entry = counts_.emplace(std::string{impi}, NonceUses{}).first;
+  NonceUses& nonces = entry->second;
+  nonces.used_at = now.mono;
+  const auto use = std::find_if(nonces.uses.begin(), nonces.uses.end(),
+                                [&](const NonceUse& known) { return known.nonce == claim.nonce; });
+  if (use != nonces.uses.end()) {
+    // Without a count a nonce is good for once.
+    if (!claim.nonce_count || *claim.nonce_count <= use->count_last) return false;
+    use->count_last = *claim.nonce_count;
+    return true;
+  }
+  if (*made_at <= nonces.refused_until) return false;
+  if (nonces.uses.size() >= settings_.limits.nonces_max) {
+    const auto oldest = nonce_time(nonces.uses.front().nonce, impi);
+    nonces.refused_until = std::max(nonces.refused_until, oldest.value_or(WallTime{}));
+    nonces.uses.pop_front();
+  }
+  nonces.uses.push_back({.nonce = claim.nonce, .count_last = claim.nonce_count.value_or(UINT32_MAX)});
+  return true;
+}
+
+void Authenticator::on_timeout(Now now) {
+  if (swept_at_ + settings_.nonce_lifetime > now.mono) return;
+  swept_at_ = now.mono;
+  std::erase_if(counts_, [&](const auto& entry) {
+    return entry.second.used_at + settings_.nonce_lifetime <= now.mono;
+  });
+}
+
+}  // namespace turnpike::ims
