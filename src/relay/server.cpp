@@ -104,6 +104,19 @@ std::expected<void, std::string> to_result(credentials::PushOutcome outcome) {
   return std::unexpected("a change is missing");
 }
 
+credentials::ChangeResult apply_to(Shard& shard, const credentials::PushedCredential& credential,
+                                   WallTime wall) {
+  return {.outcome = shard.registry().pushed().put(credential, wall)};
+}
+
+credentials::ChangeResult apply_to(Shard& shard, const credentials::Extension& extension, WallTime) {
+  return {.outcome = shard.registry().pushed().extend(extension.username, extension.expires_at)};
+}
+
+credentials::ChangeResult apply_to(Shard& shard, const credentials::Revocation& revocation, WallTime) {
+  return {.allocations_ended = shard.revoke(revocation)};
+}
+
 void add(turn::Counters& sum, const turn::Counters& more) {
   sum.packets_from_clients += more.packets_from_clients;
   sum.packets_to_clients += more.packets_to_clients;
@@ -250,6 +263,20 @@ std::expected<void, std::string> Server::extend(const std::string& username, Wal
   impl_->on_every_shard(
       [&](Shard& shard) { outcome = shard.registry().pushed().extend(username, expires_at); });
   return to_result(outcome);
+}
+
+std::vector<credentials::ChangeResult> Server::apply(const std::vector<credentials::Change>& changes) {
+  std::vector<credentials::ChangeResult> results(changes.size());
+  const WallTime wall = read_clocks().wall;  // the same for all shards, so that they agree
+  impl_->on_every_shard([&](Shard& shard) {
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      const auto result =
+          std::visit([&](const auto& change) { return apply_to(shard, change, wall); }, changes[i]);
+      results[i].outcome = result.outcome;
+      results[i].allocations_ended += result.allocations_ended;
+    }
+  });
+  return results;
 }
 
 std::vector<credentials::PushedEntry> Server::list_pushed(const std::string& subject) {

@@ -11,6 +11,7 @@
 
 #include "base/secret.hpp"
 #include "base/time.hpp"
+#include "credentials/change.hpp"
 #include "credentials/registry.hpp"
 #include "turn/engine.hpp"
 
@@ -60,6 +61,9 @@ class Server {
   std::expected<void, std::string> put(const credentials::PushedCredential& credential);
   std::expected<void, std::string> extend(const std::string& username, WallTime expires_at);
   std::vector<credentials::PushedEntry> list_pushed(const std::string& subject = {});
+
+  // Many changes in one turn of every shard and in this order; one result for each.
+  std::vector<credentials::ChangeResult> apply(const std::vector<credentials::Change>& changes);
 
   // Ends matching allocations on every shard and refuses new ones; returns how many allocations ended.
   std::size_t revoke(const credentials::Revocation& revocation);

@@ -315,6 +315,34 @@ TEST(Server, ServesClientsOnAllShards) {
   EXPECT_EQ(relay.server->counters().allocations_active, 0U);
 }
 
+TEST(Server, TakesManyChangesInOneTurnOfEachShard) {
+  TestRelay relay{test_settings(2)};
+  const WallTime later = read_clocks().wall + std::chrono::hours{1};
+  const auto credential = [&](const std::string& name) {
+    return credentials::make_pushed_credential(name, "secret", test_realm, "bob", later, {});
+  };
+  auto results = relay.server->apply(
+      {credential("bob1"), credential("bob2"), credentials::Extension{"nobody", later}, credential("")});
+  ASSERT_EQ(results.size(), 4U);
+  using enum credentials::PushOutcome;
+  EXPECT_EQ(results[0].outcome, done);
+  EXPECT_EQ(results[2].outcome, unknown);
+  EXPECT_EQ(results[3].outcome, invalid);
+  std::deque<TestClient> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back(relay.v4(), password_of(i % 2 == 0 ? "bob1" : "bob2", "secret"));
+    ASSERT_TRUE(clients.back().allocate());
+  }
+  using enum credentials::Revocation::By;
+  results = relay.server->apply({credentials::Revocation{.by = username, .value = "bob1", .until = later},
+                                 credentials::Revocation{.by = subject, .value = "bob", .until = later},
+                                 credential("bob3")});
+  ASSERT_EQ(results.size(), 3U);
+  EXPECT_EQ(results[0].allocations_ended, 4U);
+  EXPECT_EQ(results[1].allocations_ended, 4U);
+  EXPECT_EQ(relay.server->list_pushed().size(), 1U);
+}
+
 TEST(Server, HasOneShardPerCpuUnlessToldOtherwise) {
   EXPECT_EQ(TestRelay{test_settings(0)}.server->shard_count(), allowed_cpus().size());
 }
