@@ -26,6 +26,11 @@ sip::Hop answer_hop(const sip::Hop& from, const sip::Message& request) {
   return to;
 }
 
+bool is_reg_event(const sip::Message& request) {
+  const auto event = sip::event(request);
+  return event && event->is("reg");
+}
+
 std::optional<SocketAddress> address_of(const sip::Hop& hop) {
   std::string_view host = hop.host;
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
@@ -47,13 +52,15 @@ std::optional<std::string> stamped(const sip::Hop& from, const sip::Message& req
 
 HomeCore::HomeCore(Settings settings, Subscribers& subscribers, Random& random)
     : settings_(std::move(settings)),
+      subscribers_(subscribers),
       random_(random),
       layer_(settings_.limits.transactions, settings_.timers),
       hops_(settings_.limits.hops_max),
       registrations_(settings_.limits.bindings_max),
       authenticator_(settings_, subscribers, random),
       registrar_(settings_, authenticator_, registrations_),
-      router_(settings_, subscribers, registrations_) {}
+      router_(settings_, subscribers, registrations_),
+      reg_events_(settings_, random) {}
 
 // --- what arrives -----------------------------------------------------------------------------------------
 
@@ -106,7 +113,9 @@ void HomeCore::on_new_request(const sip::NewRequest& arrival, const sip::Hop& fr
       on_cancel(arrival, request, now);
       break;
     default:
-      if (router_.is_for_us(request))
+      if (request.method() == sip::Method::subscribe && is_reg_event(request) && router_.ends_here(request))
+        on_subscribe(arrival.id, from, request, now);
+      else if (router_.is_for_us(request))
         answer_for_ourselves(arrival.id, request, now);
       else
         forward(arrival.id, from, request, now);
@@ -155,7 +164,55 @@ void HomeCore::on_ack(const sip::Hop& from, const sip::Message& request, Now now
     ++counters_.dropped;
     return;
   }
-  effects_.emplace_back(SendTo{*next, sip::Forwarder::stamped(edited, via_to(*next), random_)});
+  effects_.emplace_back(SendTo{*next, sip::Forwarder::stamped(edited, settings_.via_to(*next), random_)});
+}
+
+// TS 24.229 section 5.4.2.1.1: a proxy of the trust domain may watch its users, and a user itself.
+void HomeCore::on_subscribe(sip::ServerId id, const sip::Hop& from, const sip::Message& request, Now now) {
+  const auto address = sip::to(request);
+  const auto target = sip::request_uri(request);
+  std::optional<Subscriber> watched;
+  if (address && address->tag()) {
+    const auto impi = reg_events_.find_subscribed(request);
+    if (!impi) return respond(id, request, {.status_code = 481, .reason = {}}, now);
+    watched = subscribers_.find_private(*impi);
+  } else if (target) {
+    watched = router_.find_callee(*target);
+  }
+  if (!router_.is_edge(from)) return respond(id, request, {.status_code = 403, .reason = {}}, now);
+  const auto watcher = router_.originator(request, from);
+  const bool is_own =
+      watched && watcher &&
+      std::find(watched->impus.begin(), watched->impus.end(), *watcher) != watched->impus.end();
+  if (!settings_.trusts(from) && !is_own)
+    return respond(id, request, {.status_code = 403, .reason = {}}, now);
+  if (!watched) return respond(id, request, {.status_code = 404, .reason = {}}, now);
+  auto ok = reg_events_.on_subscribe(request, watched->impi, watched->impus,
+                                     registrations_.find(watched->impi), now);
+  if (!ok) return respond(id, request, ok.error(), now);
+  ++counters_.subscribed;
+  layer_.respond(id, *std::move(ok), now);
+}
+
+void HomeCore::send_notifies(Now now) {
+  while (auto notify = reg_events_.next_notify()) {
+    const auto flow = hops_.flow_of(notify->to, now);
+    const auto sent = flow ? layer_.send_request(std::move(notify->text), *flow, now)
+                           : std::unexpected(sip::SendRefusal::too_many);
+    if (!sent) {
+      ++counters_.dropped;  // the next one is full again
+      continue;
+    }
+    ++counters_.notified;
+    notifies_.emplace(*sent, notify->subscription);
+  }
+}
+
+void HomeCore::on_notify_answered(sip::ClientId id, std::uint16_t status_code) {
+  const auto found = notifies_.find(id);
+  if (found == notifies_.end() || status_code < 200) return;
+  reg_events_.on_answer(found->second, status_code);
+  notifies_.erase(found);
 }
 
 // OPTIONS of a monitor, RFC 3261 section 11.2; nothing else is for a core.
@@ -177,7 +234,7 @@ void HomeCore::forward(sip::ServerId id, const sip::Hop& from, const sip::Messag
     respond(id, request, next ? Refusal{.status_code = 503, .reason = {}} : next.error(), now);
     return;
   }
-  const auto sent = forwarder_.forward(id, request, edited, *flow, via_to(*next), 0, now, random_);
+  const auto sent = forwarder_.forward(id, request, edited, *flow, settings_.via_to(*next), 0, now, random_);
   if (!sent) {
     ++counters_.not_routed;
     respond(id, request, {.status_code = 503, .reason = {}}, now);
@@ -200,6 +257,7 @@ void HomeCore::on_response(const sip::Message& response, Now now) {
     if (std::holds_alternative<sip::Stray>(arrival)) ++counters_.dropped;
     return;
   }
+  on_notify_answered(fresh->id, response.status_code());
   // Step 5: a 100 goes no further.
   if (forwarder_.find(fresh->id) == nullptr || response.status_code() == 100) return;
   sip::Editor edited{response};
@@ -218,13 +276,15 @@ void HomeCore::on_timeout(Now now) {
   layer_.on_timeout(now);
   forwarder_.on_timeout(now);
   registrations_.on_timeout(now);
+  reg_events_.on_timeout(registrations_, now);
   authenticator_.on_timeout(now);
   settle(now);
 }
 
 std::optional<Instant> HomeCore::next_timeout() {
   std::optional<Instant> earliest;
-  for (const auto at : {layer_.next_timeout(), forwarder_.next_timeout(), registrations_.next_timeout()})
+  for (const auto at : {layer_.next_timeout(), forwarder_.next_timeout(), registrations_.next_timeout(),
+                        reg_events_.next_timeout()})
     if (at && (!earliest || *at < *earliest)) earliest = at;
   return earliest;
 }
@@ -243,8 +303,13 @@ std::optional<Effect> HomeCore::next_effect() {
 }
 
 void HomeCore::settle(Now now) {
-  for (RegistrationChange& change : registrations_.take_changes())
+  for (RegistrationChange& change : registrations_.take_changes()) {
+    reg_events_.on_change(change, now);
     effects_.emplace_back(RegistrationReport{std::move(change)});
+  }
+  // What was answered goes before the NOTIFY that follows from it.
+  while (auto effect = layer_.next_effect()) obey(*std::move(effect), now);
+  send_notifies(now);
   while (auto effect = layer_.next_effect()) obey(*std::move(effect), now);
 }
 
@@ -253,20 +318,18 @@ void HomeCore::obey(sip::TransactionEffect effect, Now now) {
     if (const sip::Hop* to = hops_.find(message->flow))
       effects_.emplace_back(SendTo{*to, std::move(message->bytes)});
   } else if (const auto* timed_out = std::get_if<sip::ClientTimedOut>(&effect)) {
+    on_notify_answered(timed_out->id, 408);
     forwarder_.refuse(timed_out->id, 408, {}, make_tag(), now);
   } else if (const auto* failed = std::get_if<sip::ClientFlowFailed>(&effect)) {
+    on_notify_answered(failed->id, 503);
     // RFC 3261 section 16.9 takes it for a 503, and section 16.7 step 6 has that leave as a 500.
     forwarder_.refuse(failed->id, 500, "Next Hop Unreachable", make_tag(), now);
   } else if (const auto* client = std::get_if<sip::ClientEnded>(&effect)) {
+    notifies_.erase(client->id);
     forwarder_.on_ended(client->id);
   } else if (const auto* server = std::get_if<sip::ServerEnded>(&effect)) {
     forwarder_.on_ended(server->id);
   }
-}
-
-std::string HomeCore::via_to(const sip::Hop& to) const {
-  return std::string{sip::to_string(to.transport)} + ' ' + settings_.self.host + ':' +
-         std::to_string(settings_.self.port);
 }
 
 }  // namespace turnpike::ims

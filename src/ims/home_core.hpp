@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "base/time.hpp"
 #include "ims/authenticator.hpp"
 #include "ims/hops.hpp"
+#include "ims/reg_events.hpp"
 #include "ims/registrar.hpp"
 #include "ims/registrations.hpp"
 #include "ims/router.hpp"
@@ -51,6 +53,8 @@ struct Counters {
   std::uint64_t refused = 0;    // REGISTERs
   std::uint64_t forwarded = 0;  // requests
   std::uint64_t not_routed = 0;
+  std::uint64_t subscribed = 0;  // to the reg event package, refreshments too
+  std::uint64_t notified = 0;
   std::uint64_t malformed = 0;
   std::uint64_t dropped = 0;  // by a limit, or responses to nothing
 };
@@ -75,6 +79,7 @@ class HomeCore {
   bool deregister(std::string_view impi, ContactEvent event, Now now);
   [[nodiscard]] const Registrations& registrations() const { return registrations_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] std::size_t subscription_count() const { return reg_events_.size(); }
   [[nodiscard]] std::size_t transaction_count() const { return layer_.transaction_count(); }
 
  private:
@@ -85,15 +90,18 @@ class HomeCore {
   void on_register(sip::ServerId id, const sip::Hop& from, const sip::Message& request, Now now);
   void on_cancel(const sip::NewRequest& arrival, const sip::Message& request, Now now);
   void on_ack(const sip::Hop& from, const sip::Message& request, Now now);
+  void on_subscribe(sip::ServerId id, const sip::Hop& from, const sip::Message& request, Now now);
+  void send_notifies(Now now);
+  void on_notify_answered(sip::ClientId id, std::uint16_t status_code);
   void forward(sip::ServerId id, const sip::Hop& from, const sip::Message& request, Now now);
   void answer_for_ourselves(sip::ServerId id, const sip::Message& request, Now now);
   void respond(sip::ServerId id, const sip::Message& request, const Refusal& refusal, Now now);
-  [[nodiscard]] std::string via_to(const sip::Hop& to) const;
   [[nodiscard]] std::string make_tag() { return to_hex(random_.draw<8>()); }
   void settle(Now now);  // what the parts have to say after an input
   void obey(sip::TransactionEffect effect, Now now);
 
   Settings settings_;
+  Subscribers& subscribers_;
   Random& random_;
   sip::TransactionLayer layer_;
   sip::Forwarder forwarder_{layer_};
@@ -102,6 +110,8 @@ class HomeCore {
   Authenticator authenticator_;
   Registrar registrar_;
   Router router_;
+  RegEvents reg_events_;
+  std::map<sip::ClientId, SubscriptionId> notifies_;  // on their way
   Counters counters_;
   std::deque<Effect> effects_;
 };

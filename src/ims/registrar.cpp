@@ -91,7 +91,7 @@ RegisterOutcome Registrar::on_register(const sip::Message& request, const sip::H
       refusal.rows.emplace_back(HeaderName::www_authenticate, row);
     return answer(refusal);
   }
-  auto wish = read_wish(request, from, known, now);
+  auto wish = read_wish(request, *impu, from, known, now);
   if (!wish) return answer(wish.error());
   if (known == nullptr && registrations_.size() >= settings_.limits.registrations_max)
     return answer({.status_code = 503, .reason = {}, .rows = {{HeaderName::retry_after, "60"}}});
@@ -99,10 +99,10 @@ RegisterOutcome Registrar::on_register(const sip::Message& request, const sip::H
 }
 
 std::expected<Registrar::Wish, Refusal> Registrar::read_wish(const sip::Message& request,
-                                                             const sip::Hop& from, const Registration* known,
-                                                             Now now) const {
+                                                             std::string_view impu, const sip::Hop& from,
+                                                             const Registration* known, Now now) const {
   Wish wish;
-  Binding like{.source = from};
+  Binding like{.impu = std::string{impu}, .source = from};
   like.call_id = sip::call_id(request).value_or("");
   if (const auto cseq = sip::cseq(request)) like.cseq = cseq->number;
   sip::NameAddrCursor path{request, HeaderName::path};

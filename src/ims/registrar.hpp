@@ -40,8 +40,9 @@ class Registrar {
 
  private:
   struct Wish;  // what the Contacts of a request ask for
-  [[nodiscard]] std::expected<Wish, Refusal> read_wish(const sip::Message& request, const sip::Hop& from,
-                                                       const Registration* known, Now now) const;
+  [[nodiscard]] std::expected<Wish, Refusal> read_wish(const sip::Message& request, std::string_view impu,
+                                                       const sip::Hop& from, const Registration* known,
+                                                       Now now) const;
   [[nodiscard]] std::expected<void, Refusal> add_contact(const sip::Message& request,
                                                          const sip::NameAddr& contact, Binding like,
                                                          const Registration* known, Wish& wish,

@@ -22,8 +22,8 @@ bool is_same_contact(const Binding& one, const Binding& other) {
 
 std::string_view to_string(ContactEvent event) {
   switch (event) {
-    case ContactEvent::created:
-      return "created";
+    case ContactEvent::registered:
+      return "registered";
     case ContactEvent::refreshed:
       return "refreshed";
     case ContactEvent::shortened:

@@ -19,7 +19,7 @@ namespace turnpike::ims {
 
 // RFC 3680 section 5.1: what has happened to a contact.
 enum class ContactEvent : std::uint8_t {
-  created,
+  registered,
   refreshed,
   shortened,
   // these end it
@@ -34,6 +34,7 @@ constexpr bool is_end(ContactEvent event) { return event >= ContactEvent::expire
 
 struct Binding {
   std::uint64_t id = 0;
+  std::string impu{};      // the identity that was registered; the rest of its set is so implicitly
   std::string contact{};   // the URI as it was registered
   std::string params{};    // of the Contact, without expires: ";reg-id=1;+sip.instance=..."
   std::string instance{};  // RFC 5626; empty together with reg_id
@@ -44,7 +45,7 @@ struct Binding {
   std::uint32_t cseq = 0;
   Instant registered_at{};
   Instant expires_at{};
-  ContactEvent event = ContactEvent::created;
+  ContactEvent event = ContactEvent::registered;
 };
 
 struct Registration {

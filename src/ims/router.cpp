@@ -46,10 +46,16 @@ std::expected<Router::Routes, Refusal> Router::read_routes(const sip::Message& r
   return routes;
 }
 
-bool Router::is_for_us(const sip::Message& request) const {
+bool Router::ends_here(const sip::Message& request) const {
   const auto routes = read_routes(request);
   const auto target = sip::request_uri(request);
-  return routes && routes->next.empty() && target && settings_.is_own(*target) && !target->has_user();
+  return routes && routes->next.empty() && target &&
+         (settings_.is_own(*target) || target->scheme() == sip::Scheme::tel);
+}
+
+bool Router::is_for_us(const sip::Message& request) const {
+  const auto target = sip::request_uri(request);
+  return ends_here(request) && !target->has_user();
 }
 
 bool Router::is_edge(const sip::Hop& from) const {

@@ -29,8 +29,10 @@ class Router {
   // Edits the request for its next hop, without Via.
   [[nodiscard]] std::expected<sip::Hop, Refusal> route(const sip::Message& request, const sip::Hop& from,
                                                        sip::Editor& edited) const;
-  // Whether the request is for this node itself, and its Routes end here.
-  [[nodiscard]] bool is_for_us(const sip::Message& request) const;
+  // Whether the Routes end here and the Request-URI is of the home network: for this node, or for a
+  // subscriber.
+  [[nodiscard]] bool ends_here(const sip::Message& request) const;
+  [[nodiscard]] bool is_for_us(const sip::Message& request) const;  // for no subscriber, but for this node
   // Proxies that may have us route: those that are trusted, and those that brought a registration.
   [[nodiscard]] bool is_edge(const sip::Hop& from) const;
   // Whose request it is: P-Asserted-Identity of a trusted node, else From.

@@ -32,4 +32,8 @@ std::string Settings::own_uri(std::string_view user) const {
   return uri + ";lr";
 }
 
+std::string Settings::via_to(const sip::Hop& to) const {
+  return std::string{sip::to_string(to.transport)} + ' ' + self.host + ':' + std::to_string(self.port);
+}
+
 }  // namespace turnpike::ims

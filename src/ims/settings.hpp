@@ -24,7 +24,10 @@ struct CoreLimits {
   std::size_t registrations_max = 200'000;  // private identities at a time
   std::size_t bindings_max = 8;             // of one private identity; the oldest gives way to one more
   std::size_t path_max = 8;                 // proxies between us and a contact
-  std::size_t nonces_max = 8;               // in use by one private identity at a time
+  std::size_t subscriptions_max = 200'000;  // to the reg event package
+  std::size_t subscriptions_per_registration_max = 8;  // the oldest gives way to one more
+  std::size_t route_set_max = 8;                       // of a subscription's dialog
+  std::size_t nonces_max = 8;                          // in use by one private identity at a time
 };
 
 struct Settings {
@@ -36,6 +39,7 @@ struct Settings {
   std::chrono::seconds expires_max{7200};
   std::chrono::seconds expires_default{3600};  // where the request names none
   std::chrono::seconds nonce_lifetime{600};
+  std::chrono::seconds subscription_expires_max{600'000};  // TS 24.229 section 5.4.2.1.1
   std::string charging_functions{};  // the value of P-Charging-Function-Addresses; empty: none is sent
   CoreLimits limits{};
   sip::Timers timers{};
@@ -44,6 +48,8 @@ struct Settings {
   // Whether the URI means this node: its own address, or the home domain.
   [[nodiscard]] bool is_own(const sip::Uri& uri) const;
   [[nodiscard]] std::string own_uri(std::string_view user) const;  // "sip:orig@127.0.0.1:5090;lr"
+  // What a Via says behind "SIP/2.0/": "UDP 127.0.0.1:5090".
+  [[nodiscard]] std::string via_to(const sip::Hop& to) const;
 };
 
 }  // namespace turnpike::ims

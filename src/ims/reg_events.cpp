@@ -1,0 +1,215 @@
+#include "ims/reg_events.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/bytes.hpp"
+#include "ims/reg_info.hpp"
+#include "sip/answers.hpp"
+#include "sip/headers.hpp"
+#include "sip/text.hpp"
+
+namespace turnpike::ims {
+namespace {
+
+using sip::HeaderName;
+
+constexpr std::chrono::seconds expires_default{3761};  // RFC 3680 section 4.3
+constexpr std::string_view contact_user = "reg-event";
+
+std::string dialog_key(std::string_view call_id, std::string_view local_tag) {
+  return std::string{call_id} + '\n' + std::string{local_tag};
+}
+
+bool accepts_reg_info(const sip::Message& request) {
+  if (!request.has(HeaderName::accept)) return true;
+  sip::ValueCursor types{request, HeaderName::accept};
+  while (const auto type = types.next()) {
+    const auto media = sip::MediaType::parse(*type);
+    if (media &&
+        (media->is("application", "reginfo+xml") || media->is("application", "*") || media->is("*", "*")))
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::expected<RegEvents::Subscription, Refusal> RegEvents::open(const sip::Message& request) const {
+  const auto from = sip::from(request);
+  const auto to = sip::to(request);
+  const auto contact = sip::first_name_addr(request, HeaderName::contact);
+  if (!from || !to || !contact || !contact->uri.is_sip())
+    return std::unexpected(Refusal{.status_code = 400, .reason = "Bad Contact"});
+  Subscription subscription;
+  subscription.call_id = sip::call_id(request).value_or("");
+  subscription.local = to->text;
+  subscription.remote = from->text;
+  subscription.target = contact->uri_text;
+  // RFC 3261 section 12.1.1: the server's route set is the Record-Route in its order.
+  auto next = sip::hop_of(contact->uri);
+  sip::NameAddrCursor routes{request, HeaderName::record_route};
+  while (const auto member = routes.next()) {
+    if (!*member || subscription.route.size() >= settings_.limits.route_set_max)
+      return std::unexpected(Refusal{.status_code = 400, .reason = "Bad Record-Route"});
+    if (subscription.route.empty()) next = sip::hop_of((*member)->uri);
+    subscription.route.emplace_back((*member)->text);
+  }
+  if (!next) return std::unexpected(Refusal{.status_code = 400, .reason = "Bad Record-Route"});
+  subscription.next = *next;
+  const auto event = sip::event(request);
+  const auto id = event ? event->params.find("id") : std::nullopt;
+  if (id) subscription.event_id = ';' + std::string{id->whole};
+  return subscription;
+}
+
+std::optional<SubscriptionId> RegEvents::find(const sip::Message& request) const {
+  const auto to = sip::to(request);
+  const auto tag = to ? to->tag() : std::nullopt;
+  if (!tag) return std::nullopt;
+  const auto found = by_dialog_.find(dialog_key(sip::call_id(request).value_or(""), *tag));
+  return found == by_dialog_.end() ? std::nullopt : std::optional{found->second};
+}
+
+std::optional<std::string> RegEvents::find_subscribed(const sip::Message& request) const {
+  const auto id = find(request);
+  return id ? std::optional{subscriptions_.at(*id).impi} : std::nullopt;
+}
+
+std::chrono::seconds RegEvents::granted(const sip::Message& request) const {
+  const auto wanted = sip::expires(request);
+  return std::min(wanted ? std::chrono::seconds{*wanted} : expires_default,
+                  settings_.subscription_expires_max);
+}
+
+std::expected<std::string, Refusal> RegEvents::on_subscribe(const sip::Message& request,
+                                                            std::string_view impi,
+                                                            const std::vector<std::string>& impus,
+                                                            const Registration* registration, Now now) {
+  if (!accepts_reg_info(request)) return std::unexpected(Refusal{.status_code = 406, .reason = {}});
+  const auto cseq = sip::cseq(request);
+  const auto to = sip::to(request);
+  auto id = find(request);
+  if (id) {
+    // RFC 3261 section 12.2.2.
+    if (cseq->number <= subscriptions_.at(*id).remote_cseq)
+      return std::unexpected(Refusal{.status_code = 500, .reason = "CSeq Out Of Order"});
+  } else if (to && to->tag()) {
+    return std::unexpected(Refusal{.status_code = 481, .reason = {}});
+  } else {
+    auto opened = open(request);
+    if (!opened) return std::unexpected(opened.error());
+    make_room(impi);
+    if (subscriptions_.size() >= settings_.limits.subscriptions_max)
+      return std::unexpected(
+          Refusal{.status_code = 503, .reason = {}, .rows = {{HeaderName::retry_after, "60"}}});
+    opened->impi = impi;
+    opened->local_tag = to_hex(random_.draw<8>());
+    opened->local += ";tag=" + opened->local_tag;
+    id = SubscriptionId{++last_id_};
+    by_dialog_.emplace(dialog_key(opened->call_id, opened->local_tag), *id);
+    by_private_[opened->impi].push_back(*id);
+    subscriptions_.emplace(*id, *std::move(opened));
+  }
+  Subscription& subscription = subscriptions_.at(*id);
+  subscription.impus = impus;
+  subscription.remote_cseq = cseq->number;
+  const auto expires = granted(request);
+  timers_.erase({subscription.expires_at, *id});
+  subscription.expires_at = now.mono + expires;
+  timers_.emplace(subscription.expires_at, *id);
+  sip::Writer ok = sip::make_response(request, 200, subscription.local_tag);
+  ok.copy(request, HeaderName::record_route)
+      .add(HeaderName::expires, static_cast<std::uint64_t>(expires.count()))
+      .add(HeaderName::contact, '<' + settings_.own_uri(contact_user) + '>');
+  // RFC 6665 section 4.2.1.2: at once, and for zero seconds as the last.
+  notify(*id, registration, {}, expires.count() == 0 ? EndReason::timeout : EndReason::none, now);
+  return ok.finish();
+}
+
+void RegEvents::make_room(std::string_view impi) {
+  const auto known = by_private_.find(impi);
+  if (known == by_private_.end() ||
+      known->second.size() < settings_.limits.subscriptions_per_registration_max)
+    return;
+  forget(known->second.front());
+}
+
+void RegEvents::on_change(const RegistrationChange& change, Now now) {
+  const auto known = by_private_.find(change.registration.impi);
+  if (known == by_private_.end()) return;
+  const std::vector<SubscriptionId> ids = known->second;  // for those that end leave the list
+  for (const SubscriptionId id : ids) {
+    // The set that was registered, which is empty in one that has just been taken back.
+    if (!change.registration.impus.empty()) subscriptions_.at(id).impus = change.registration.impus;
+    notify(id, &change.registration, change.ended,
+           change.is_over() ? EndReason::no_resource : EndReason::none, now);
+  }
+}
+
+void RegEvents::notify(SubscriptionId id, const Registration* registration, const std::vector<Binding>& ended,
+                       EndReason reason, Now now) {
+  Subscription& subscription = subscriptions_.at(id);
+  std::string state;
+  if (reason == EndReason::none) {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(subscription.expires_at - now.mono);
+    state = "active;expires=" + std::to_string(left.count());
+  } else {
+    state = reason == EndReason::timeout ? "terminated;reason=timeout" : "terminated;reason=noresource";
+  }
+  sip::Writer request = sip::Writer::request(sip::Method::notify, subscription.target);
+  request.add(HeaderName::via, "SIP/2.0/" + settings_.via_to(subscription.next) +
+                                   ";branch=" + std::string{sip::branch_cookie} + to_hex(random_.draw<12>()));
+  for (const std::string& member : subscription.route) request.add(HeaderName::route, member);
+  request.add(HeaderName::max_forwards, "70")
+      .add(HeaderName::from, subscription.local)
+      .add(HeaderName::to, subscription.remote)
+      .add(HeaderName::call_id, subscription.call_id)
+      .add(HeaderName::cseq, std::to_string(++subscription.local_cseq) + " NOTIFY")
+      .add(HeaderName::contact, '<' + settings_.own_uri(contact_user) + '>')
+      .add(HeaderName::event, "reg" + subscription.event_id)
+      .add(HeaderName::subscription_state, state);
+  notifies_.push_back({.subscription = id,
+                       .to = subscription.next,
+                       .text = request.finish("application/reginfo+xml",
+                                              format_reg_info(subscription.version++, subscription.impus,
+                                                              registration, ended, now))});
+  if (reason != EndReason::none) forget(id);
+}
+
+// RFC 6665 section 4.2.2: who refuses a NOTIFY, or does not answer, is not subscribed.
+void RegEvents::on_answer(SubscriptionId id, std::uint16_t status_code) {
+  if (status_code >= 300 && subscriptions_.contains(id)) forget(id);
+}
+
+void RegEvents::on_timeout(const Registrations& registrations, Now now) {
+  while (!timers_.empty() && timers_.begin()->first <= now.mono) {
+    const SubscriptionId id = timers_.begin()->second;
+    notify(id, registrations.find(subscriptions_.at(id).impi), {}, EndReason::timeout, now);
+  }
+}
+
+std::optional<Instant> RegEvents::next_timeout() const {
+  if (timers_.empty()) return std::nullopt;
+  return timers_.begin()->first;
+}
+
+std::optional<Notify> RegEvents::next_notify() {
+  if (notifies_.empty()) return std::nullopt;
+  Notify next = std::move(notifies_.front());
+  notifies_.pop_front();
+  return next;
+}
+
+void RegEvents::forget(SubscriptionId id) {
+  const auto found = subscriptions_.find(id);
+  const Subscription& subscription = found->second;
+  timers_.erase({subscription.expires_at, id});
+  by_dialog_.erase(dialog_key(subscription.call_id, subscription.local_tag));
+  const auto known = by_private_.find(subscription.impi);
+  std::erase(known->second, id);
+  if (known->second.empty()) by_private_.erase(known);
+  subscriptions_.erase(found);
+}
+
+}  // namespace turnpike::ims

@@ -1,0 +1,162 @@
+#include "ims/reg_events.hpp"
+
+#include <gtest/gtest.h>
+
+#include "ims/test_core.hpp"
+
+namespace turnpike::ims {
+namespace {
+
+using std::chrono::seconds;
+using test::edge_hop;
+using test::other_edge_hop;
+using test::Sent;
+using test::stranger_hop;
+using test::World;
+
+std::string subscribe_text(World& world, const sip::Hop& edge = edge_hop, std::string_view rows = {},
+                           std::string_view to_tag = {}, int number = 1) {
+  std::string text = "SUBSCRIBE sip:alice@ims.example SIP/2.0\r\n" + world.via(edge);
+  text += "Max-Forwards: 70\r\nFrom: <sip:" + edge.host + ">;tag=watcher\r\nTo: <sip:alice@ims.example>";
+  text += std::string{to_tag} + "\r\nCall-ID: s1\r\nCSeq: " + std::to_string(number) + " SUBSCRIBE\r\n";
+  text += "Contact: <sip:" + edge.host + ":" + std::to_string(edge.port) + ">\r\nEvent: reg\r\n";
+  return text + std::string{rows} + "Content-Length: 0\r\n\r\n";
+}
+
+struct Subscribed {
+  Sent ok;
+  Sent notify;
+};
+Subscribed subscribe(World& world, std::string_view rows = {}, std::string_view to_tag = {}, int number = 1) {
+  world.give(edge_hop, subscribe_text(world, edge_hop, rows, to_tag, number));
+  auto sent = world.take();
+  check(sent.size() == 2, "an answer and a NOTIFY were expected");
+  return {sent[0], sent[1]};
+}
+
+TEST(RegEvents, TellAtOnceWhoIsRegisteredWhere) {
+  World world;
+  world.register_user("alice");
+  const auto [ok, notify] = subscribe(world, "Expires: 600\r\nAccept: application/reginfo+xml\r\n");
+  EXPECT_EQ(ok.status(), 200);
+  EXPECT_EQ(ok.value("Expires"), "600");
+  EXPECT_EQ(notify.to, edge_hop);
+  EXPECT_EQ(notify.message().request_uri_text(), "sip:127.0.0.2:5080");
+  EXPECT_EQ(notify.value("Subscription-State"), "active;expires=600");
+  EXPECT_EQ(notify.value("Event"), "reg");
+  EXPECT_EQ(notify.value("Content-Type"), "application/reginfo+xml");
+  EXPECT_EQ(notify.value("From"), ok.value("To"));
+  EXPECT_EQ(notify.value("To"), "<sip:127.0.0.2>;tag=watcher");
+  const std::string xml{notify.message().after_headers()};
+  EXPECT_NE(xml.find("version=\"0\" state=\"full\""), std::string::npos);
+  EXPECT_NE(xml.find("aor=\"sip:alice@ims.example\""), std::string::npos);
+  EXPECT_NE(xml.find("state=\"active\" event=\"registered\""), std::string::npos);
+  EXPECT_NE(xml.find("<uri>sip:alice@alice1.invalid;transport=ws</uri>"), std::string::npos);
+}
+
+TEST(RegEvents, EndWithTheRegistrationThatAnOperatorEnds) {
+  World world;
+  world.register_user("alice");
+  const Subscribed subscribed = subscribe(world);
+  world.give(edge_hop, test::response_to(subscribed.notify, 200));
+  EXPECT_TRUE(world.core.deregister("alice@ims.example", ContactEvent::rejected, world.now));
+  const Sent notify = world.take_one();
+  EXPECT_EQ(notify.value("Subscription-State"), "terminated;reason=noresource");
+  EXPECT_EQ(notify.value("CSeq"), "2 NOTIFY");
+  const std::string xml{notify.message().after_headers()};
+  EXPECT_NE(xml.find("version=\"1\""), std::string::npos);
+  EXPECT_NE(xml.find("state=\"terminated\" event=\"rejected\""), std::string::npos);
+  EXPECT_EQ(world.core.subscription_count(), 0U);
+  EXPECT_FALSE(world.core.deregister("alice@ims.example", ContactEvent::rejected, world.now));
+}
+
+TEST(RegEvents, SayThatARegistrationHasExpired) {
+  World world;
+  world.register_user("alice");
+  const Subscribed subscribed = subscribe(world);
+  world.give(edge_hop, test::response_to(subscribed.notify, 200));
+  world.advance(seconds{3600});
+  const auto sent = world.take();
+  ASSERT_FALSE(sent.empty());
+  EXPECT_NE(sent[0].text.find("event=\"expired\""), std::string::npos);
+  EXPECT_EQ(world.core.registrations().size(), 0U);
+}
+
+TEST(RegEvents, AreRefreshedAndEndedWithinTheirDialog) {
+  World world;
+  world.register_user("alice");
+  const Subscribed first = subscribe(world, "Expires: 600\r\n");
+  const std::string to = first.ok.value("To");
+  const std::string tag = to.substr(to.find(";tag="));
+  const Subscribed again = subscribe(world, "Expires: 1200\r\n", tag, 2);
+  EXPECT_EQ(again.ok.value("Expires"), "1200");
+  EXPECT_EQ(again.notify.value("Subscription-State"), "active;expires=1200");
+  EXPECT_EQ(world.core.subscription_count(), 1U);
+  EXPECT_EQ(world.ask(edge_hop, subscribe_text(world, edge_hop, {}, tag, 2)).status(), 500);
+  const Subscribed ended = subscribe(world, "Expires: 0\r\n", tag, 3);
+  EXPECT_EQ(ended.notify.value("Subscription-State"), "terminated;reason=timeout");
+  EXPECT_EQ(world.core.subscription_count(), 0U);
+  EXPECT_EQ(world.ask(edge_hop, subscribe_text(world, edge_hop, {}, tag, 4)).status(), 481);
+}
+
+TEST(RegEvents, ExpireWithALastNotify) {
+  World world;
+  world.register_user("alice");
+  const Subscribed subscribed = subscribe(world, "Expires: 60\r\n");
+  world.give(edge_hop, test::response_to(subscribed.notify, 200));
+  world.advance(seconds{60});
+  EXPECT_EQ(world.take().at(0).value("Subscription-State"), "terminated;reason=timeout");
+}
+
+TEST(RegEvents, GoToNobodyWhoRefusesANotifyOrIsSilent) {
+  World world;
+  world.register_user("alice");
+  const Subscribed refused = subscribe(world);
+  world.give(edge_hop, test::response_to(refused.notify, 481));
+  EXPECT_EQ(world.core.subscription_count(), 0U);
+  subscribe(world);
+  world.advance(seconds{40});
+  EXPECT_EQ(world.core.subscription_count(), 0U);
+  EXPECT_EQ(world.core.transaction_count(), 0U);
+}
+
+TEST(RegEvents, AreNotForStrangersNorForOtherUsers) {
+  World world;
+  world.register_user("alice");
+  world.register_user("bob", other_edge_hop);
+  EXPECT_EQ(world.ask(stranger_hop, subscribe_text(world, stranger_hop)).status(), 403);
+  EXPECT_EQ(world.ask(other_edge_hop, subscribe_text(world, other_edge_hop)).status(), 403);
+}
+
+TEST(RegEvents, RefuseATypeThatTheyDoNotHave) {
+  World world;
+  EXPECT_EQ(world.ask(edge_hop, subscribe_text(world, edge_hop, "Accept: application/pidf+xml\r\n")).status(),
+            406);
+}
+
+TEST(RegEvents, BeginBeforeTheRegistrationDoes) {
+  World world;
+  const Subscribed subscribed = subscribe(world);
+  EXPECT_NE(subscribed.notify.text.find("state=\"init\""), std::string::npos);
+  world.give(edge_hop, test::response_to(subscribed.notify, 200));
+  const Sent challenge = world.ask(edge_hop, world.register_text({}));
+  world.give(edge_hop, world.register_text(
+                           {.authorization = World::answer(challenge, "alice@ims.example", "alice secret")}));
+  const auto sent = world.take();
+  ASSERT_EQ(sent.size(), 2U);
+  EXPECT_EQ(sent[0].status(), 200);
+  EXPECT_NE(sent[1].text.find("state=\"active\" event=\"registered\""), std::string::npos);
+}
+
+TEST(RegEvents, OfOneRegistrationAreBounded) {
+  World world;
+  world.register_user("alice");
+  for (int i = 0; i < 100; ++i) {
+    subscribe(world);
+    world.take();
+  }
+  EXPECT_EQ(world.core.subscription_count(), CoreLimits{}.subscriptions_per_registration_max);
+}
+
+}  // namespace
+}  // namespace turnpike::ims
