@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "program/test_folder.hpp"
 
 namespace turnpike::program {
@@ -44,7 +42,7 @@ TEST(WicCommand, MakesAnIdentityOfTheUser) {
 }
 
 TEST(WicCommand, ReadsSecretsOfFiles) {
-  const TestFolder folder;
+  TestFolder folder;
   const std::string file = folder.write("token", "eyJ.a.b\n");
   WicOptions options = alice();
   options.password.reset();
