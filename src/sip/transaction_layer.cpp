@@ -137,6 +137,16 @@ ResponseArrival TransactionLayer::on_response(const Message& response, Now now) 
   return Absorbed{};
 }
 
+ResponseArrival TransactionLayer::on_response(const Message& response, const Flow& from, Now now) {
+  const auto key = make_client_key(response);
+  const auto known = key ? client_keys_.find(*key) : client_keys_.end();
+  if (known == client_keys_.end()) return Stray{};
+  const Flow& asked = slots_[known->second].flow;
+  // Behind a shared address an answer may come from another place than the one that was asked.
+  const bool is_from_there = asked.is_shared ? from.is_shared : asked.id == from.id;
+  return is_from_there ? on_response(response, now) : ResponseArrival{Stray{}};
+}
+
 void TransactionLayer::acknowledge(std::uint32_t index, const Message& response) {
   const Slot& slot = slots_[index];
   const auto invite = Message::parse(slot.sent);

@@ -102,6 +102,9 @@ class TransactionLayer {
 
   RequestArrival on_request(const Message& request, const Flow& from, Now now);
   ResponseArrival on_response(const Message& response, Now now);
+  // The same for those who cannot trust whoever sends: a response counts where its request went alone. Vias
+  // tell the branches of a proxy to everybody behind it.
+  ResponseArrival on_response(const Message& response, const Flow& from, Now now);
   void on_flow_closed(std::uint64_t flow, Now now);
   void on_timeout(Now now);
 
