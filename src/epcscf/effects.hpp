@@ -103,9 +103,8 @@ enum class EndTrigger : std::uint8_t {
   flow_failed,  // and the grace has passed
   operator_asked,
   reassigned,  // a pool identity went to another WIC
-  refused,     // the core refused a refresh
 };
-inline constexpr std::size_t end_trigger_count = 8;
+inline constexpr std::size_t end_trigger_count = 7;
 std::string_view to_string(EndTrigger trigger);
 
 enum class Unprovisioned : std::uint8_t {

@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.hpp"
+#include "provisioning/provisioner.hpp"
 #include "sip/hop.hpp"
 #include "sip/timers.hpp"
 #include "sip/transaction_layer.hpp"
@@ -56,6 +58,7 @@ struct Settings {
   // Addresses whose messages are the core's, without ports; the core's own host is one of them.
   std::vector<std::string> trusted_core{};
   BearerSettings bearer{};
+  std::optional<provisioning::Settings> provisioning{};     // nothing: no credentials are made
   Duration flow_grace = std::chrono::seconds{30};           // a WIC may come back on a new connection
   Duration push_patience = std::chrono::milliseconds{500};  // for the relay's acknowledgement
   std::chrono::seconds flow_timer{0};                       // RFC 5626 Flow-Timer in answers; 0: none

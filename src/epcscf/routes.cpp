@@ -1,0 +1,62 @@
+#include "epcscf/routes.hpp"
+
+#include <algorithm>
+
+#include "epcscf/edges.hpp"
+#include "epcscf/identities.hpp"
+#include "sip/headers.hpp"
+
+namespace turnpike::epcscf {
+namespace {
+
+using sip::HeaderName;
+
+std::optional<std::string> find_own(const Registration& registration, const sip::Uri& uri) {
+  const auto found = std::ranges::find(registration.impus, canonical_identity(uri));
+  if (found == registration.impus.end()) return std::nullopt;
+  return registration.impu_uris[static_cast<std::size_t>(found - registration.impus.begin())];
+}
+
+}  // namespace
+
+std::optional<sip::Hop> next_hop_behind_first_route(const sip::Message& request) {
+  sip::NameAddrCursor routes{request, HeaderName::route};
+  if (!routes.next()) return std::nullopt;
+  if (const auto second = routes.next()) return *second ? sip::hop_of((*second)->uri) : std::nullopt;
+  const auto target = sip::request_uri(request);
+  return target ? sip::hop_of(*target) : std::nullopt;
+}
+
+std::string find_asserted_identity(const sip::Message& request, const Registration& registration) {
+  sip::NameAddrCursor preferred{request, HeaderName::p_preferred_identity};
+  while (const auto each = preferred.next())
+    if (*each)
+      if (auto own = find_own(registration, (*each)->uri)) return *std::move(own);
+  return registration.impu_uris.front();
+}
+
+std::string find_called_identity(const sip::Message& request, const Registration& registration) {
+  if (const auto header = request.find("P-Called-Party-ID"))
+    if (const auto called = sip::NameAddr::parse(header->value))
+      if (auto own = find_own(registration, called->uri)) return *std::move(own);
+  if (const auto to = sip::to(request))
+    if (auto own = find_own(registration, to->uri)) return *std::move(own);
+  return registration.impu_uris.front();
+}
+
+void strip_credentials(sip::Editor& edited, const sip::Message& request, sip::HeaderName name) {
+  bool is_unclean = false;
+  for (auto row = request.find_row(name); row; row = request.find_row(name, *row + 1)) {
+    const auto found = sip::Credentials::parse(request.header(*row).value, request.limits());
+    is_unclean = is_unclean || !found || has_trust_params(*found) || found->is_bearer();
+  }
+  if (!is_unclean) return;
+  edited.remove(name);
+  for (auto row = request.find_row(name); row; row = request.find_row(name, *row + 1)) {
+    const auto found = sip::Credentials::parse(request.header(*row).value, request.limits());
+    if (!found || found->is_bearer()) continue;  // a token is for this node alone
+    if (const std::string kept = without_trust_params(*found); !kept.empty()) edited.append(name, kept);
+  }
+}
+
+}  // namespace turnpike::epcscf
