@@ -1,0 +1,342 @@
+#include "epcscf/registrar.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "epcscf/bearer_policy.hpp"
+#include "epcscf/register_answer.hpp"
+#include "sip/headers.hpp"
+
+namespace turnpike::epcscf {
+namespace {
+
+std::uint16_t status_of(RegistrationRefusal refusal) {
+  switch (refusal) {
+    case RegistrationRefusal::malformed:
+      return 400;
+    case RegistrationRefusal::token_malformed:
+    case RegistrationRefusal::token_invalid:
+    case RegistrationRefusal::token_expired:
+      return 401;
+    case RegistrationRefusal::token_unchecked:
+    case RegistrationRefusal::limit:
+    case RegistrationRefusal::core_unreachable:
+      return 503;
+    case RegistrationRefusal::core_silent:
+      return 504;
+    default:
+      return 403;
+  }
+}
+
+}  // namespace
+
+// --- towards the core -------------------------------------------------------------------------------------
+
+void Registrar::on_register(sip::ServerId id, const sip::Message& message, FlowId flow, Now now) {
+  auto request = read_register(message, board_.settings);
+  if (!request) {
+    RegisterRequest unread;
+    unread.text = message.text();
+    unread.server = id;
+    unread.flow = flow;
+    refuse(unread, request.error(), now);
+    return;
+  }
+  request->server = id;
+  request->flow = flow;
+  if (request->proof == ProofKind::bearer)
+    start_check(*std::move(request), now);
+  else
+    forward(*std::move(request), now);
+}
+
+void Registrar::refuse(const RegisterRequest& request, const RegisterProblem& problem, Now now) {
+  ++board_.counters.refusals[static_cast<std::size_t>(problem.refusal)];
+  board_.emit(Report{RegistrationRefused{request.flow, problem.refusal, problem.status_code}});
+  const auto message = sip::Message::parse(request.text);
+  check(message.has_value(), "a REGISTER that was read does not parse");
+  if (problem.status_code == 401)
+    board_.answer(request.server, *message, 401, now, {}, sip::HeaderName::www_authenticate,
+                  make_bearer_challenge(board_.settings));
+  else
+    board_.answer(request.server, *message, problem.status_code, now, problem.reason);
+}
+
+void Registrar::start_check(RegisterRequest request, Now now) {
+  const BearerSettings& bearer = board_.settings.bearer;
+  if (bearer.authorization_server.empty())
+    return refuse(request, {403, "Tokens are not taken here", RegistrationRefusal::tokens_not_taken}, now);
+  if (checks_.size() >= board_.settings.limits.token_checks_max)
+    return refuse(request, {503, "", RegistrationRefusal::limit}, now);
+  const CheckId id{++last_check_};
+  board_.emit(CheckToken{id, request.token});
+  const Instant at = now.mono + bearer.patience;
+  check_ends_.emplace(at, id);
+  checks_.emplace(id, Check{std::move(request), at});
+}
+
+void Registrar::on_token_checked(CheckId id, const TokenAnswer& answer, Now now) {
+  const auto found = checks_.find(id);
+  if (found == checks_.end()) return;
+  check_ends_.erase({found->second.at, id});
+  RegisterRequest request = std::move(found->second.request);
+  checks_.erase(found);
+  std::optional<RegistrationRefusal> refusal;
+  if (!answer)
+    refusal = refusal_of(answer.error());
+  else if (answer->expires_at <= now.wall)
+    refusal = RegistrationRefusal::token_expired;
+  else
+    refusal = find_objection(*answer, request, board_.settings.bearer);
+  if (refusal) return refuse(request, {status_of(*refusal), "", *refusal}, now);
+  request.identity = *answer;
+  request.key.impi = answer->impi;
+  forward(std::move(request), now);
+}
+
+std::optional<RegistrationRefusal> Registrar::find_limit(const RegisterRequest& request) {
+  if (request.kind != RegisterKind::binding) return std::nullopt;
+  const Limits& limits = board_.settings.limits;
+  const Registration* known = registrations_.find(request.key);
+  if (known != nullptr && known->flow == request.flow) return std::nullopt;
+  const bool is_full = registrations_.count_of_flow(request.flow) >= limits.registrations_per_flow_max ||
+                       (known == nullptr && (registrations_.size() >= limits.registrations_max ||
+                                             registrations_.count_of_impi(request.key.impi) >=
+                                                 limits.registrations_per_impi_max));
+  return is_full ? std::optional{RegistrationRefusal::limit} : std::nullopt;
+}
+
+void Registrar::forward(RegisterRequest request, Now now) {
+  if (const auto limit = find_limit(request)) return refuse(request, {503, "", *limit}, now);
+  const ClientInfo* client = board_.find_client(request.flow);
+  if (client == nullptr) return;  // gone while its token was checked
+  const auto message = sip::Message::parse(request.text);
+  check(message.has_value(), "a REGISTER that was read does not parse");
+  CoreRegister how{.client = *client};
+  how.is_bound = std::ranges::any_of(registrations_.of_flow(request.flow), [&](RegistrationId id) {
+    return registrations_.find(id)->key.impi == request.key.impi;
+  });
+  if (request.identity) {
+    how.authorization_entity = find_authorization_entity(*request.identity, board_.settings.bearer);
+    how.lifetime_max = std::chrono::floor<std::chrono::seconds>(request.identity->expires_at - now.wall);
+  }
+  auto text = make_core_register(*message, request, how, board_);
+  if (!text) return refuse(request, {text.error().status_code(), "", RegistrationRefusal::malformed}, now);
+  const auto sent = board_.layer.send_request(*std::move(text), board_.flow_to(board_.settings.core), now);
+  if (!sent) return refuse(request, {503, "", RegistrationRefusal::limit}, now);
+  forwarded_.emplace(*sent, std::move(request));
+}
+
+// --- and back ---------------------------------------------------------------------------------------------
+
+bool Registrar::on_core_answer(sip::ClientId id, const sip::Message& response, Now now) {
+  const auto found = forwarded_.find(id);
+  if (found == forwarded_.end()) return false;
+  if (response.status_code() < 200) return true;
+  RegisterRequest request = std::move(found->second);
+  forwarded_.erase(found);
+  if (response.status_code() < 300) {
+    on_accepted(std::move(request), response, now);
+    return true;
+  }
+  if (response.status_code() == 401 || response.status_code() == 407) {
+    ++board_.counters.challenges;
+  } else {
+    ++board_.counters.refusals[static_cast<std::size_t>(RegistrationRefusal::core_refused)];
+    board_.emit(
+        Report{RegistrationRefused{request.flow, RegistrationRefusal::core_refused, response.status_code()}});
+  }
+  pass_back(request, response, nullptr, now);
+  return true;
+}
+
+bool Registrar::on_core_lost(sip::ClientId id, bool is_unreachable, Now now) {
+  const auto found = forwarded_.find(id);
+  if (found == forwarded_.end()) return false;
+  const RegisterRequest request = std::move(found->second);
+  forwarded_.erase(found);
+  const auto refusal =
+      is_unreachable ? RegistrationRefusal::core_unreachable : RegistrationRefusal::core_silent;
+  refuse(request, {status_of(refusal), "", refusal}, now);
+  return true;
+}
+
+void Registrar::on_accepted(RegisterRequest request, const sip::Message& response, Now now) {
+  if (request.kind == RegisterKind::query) return pass_back(request, response, nullptr, now);
+  const auto lifetime = find_granted(request, response, now, board_.settings);
+  if (request.kind != RegisterKind::binding || lifetime.count() == 0) {
+    on_removed(request, now);
+    return pass_back(request, response, nullptr, now);
+  }
+  Registration& registration = bind(request, response, lifetime, now);
+  if (request.wants_credentials())
+    provision(std::move(request), response, registration, now);
+  else
+    pass_back(request, response, nullptr, now);
+}
+
+void Registrar::on_removed(const RegisterRequest& request, Now now) {
+  if (request.kind != RegisterKind::removal_of_all) {
+    if (const Registration* known = registrations_.find(request.key))
+      end(known->id, EndTrigger::deregistered, now);
+    return;
+  }
+  for (const RegistrationId id : registrations_.of_impi(request.key.impi))
+    if (registrations_.find(id)->key.aor == request.key.aor) end(id, EndTrigger::deregistered, now);
+}
+
+Registration& Registrar::bind(const RegisterRequest& request, const sip::Message& response,
+                              std::chrono::seconds lifetime, Now now) {
+  Registration* known = registrations_.find(request.key);
+  const bool is_refresh = known != nullptr;
+  const bool has_moved = is_refresh && known->flow != request.flow;
+  if (!is_refresh) {
+    known = &registrations_.add(request.key, request.flow);
+    desk_.name(*known);
+  } else if (has_moved) {
+    registrations_.move(*known, request.flow);
+  }
+  Registration& registration = *known;
+  registration.contact = request.contact;
+  registration.is_pool_identity = request.identity && request.identity->is_pool_identity;
+  registration.is_ended_by_token =
+      request.identity && now.wall + lifetime + std::chrono::seconds{1} >= request.identity->expires_at;
+  learn_routes(registration, response, board_.settings.limits);
+  registrations_.set_identities(registration, read_identities_of(response, request, board_.settings.limits));
+  // Its connection may have gone while the core was asked.
+  registration.is_connected = board_.find_client(request.flow) != nullptr;
+  std::optional<Instant> given_up_at;
+  if (!registration.is_connected) given_up_at = now.mono + board_.settings.flow_grace;
+  registrations_.set_end(registration, now.mono + lifetime, given_up_at);
+  if (registration.is_pool_identity) end_other_holders(registration, now);
+  ++(is_refresh ? board_.counters.registrations_refreshed : board_.counters.registrations_started);
+  board_.emit(Report{Registered{request.flow, registration.subject, lifetime, is_refresh, has_moved}});
+  observer_.on_registered(registration, is_refresh, now);
+  return registration;
+}
+
+// Scenario 3: an identity of a pool is one WIC's at a time, and the former one's credentials go with it.
+void Registrar::end_other_holders(const Registration& holder, Now now) {
+  for (const RegistrationId id : registrations_.of_impi(holder.key.impi))
+    if (id != holder.id && registrations_.find(id)->key.instance != holder.key.instance)
+      end(id, EndTrigger::reassigned, now);
+}
+
+void Registrar::provision(RegisterRequest request, const sip::Message& response, Registration& registration,
+                          Now now) {
+  const ClientInfo* client = board_.find_client(request.flow);
+  if (client == nullptr) return;  // nobody hears the answer
+  auto outcome = desk_.begin(request, *client, registration, lifetime_left(registration, now), now);
+  continue_provision(std::move(request), response, registration, std::move(outcome), now);
+}
+
+void Registrar::continue_provision(RegisterRequest request, const sip::Message& response,
+                                   Registration& registration, CredentialDesk::Outcome outcome, Now now) {
+  if (outcome && outcome->push) {
+    const PushId id = *outcome->push;
+    const Instant at = now.mono + board_.settings.push_patience;
+    push_ends_.emplace(at, id);
+    held_.emplace(id, Held{.request = std::move(request),
+                           .response = std::string{response.text()},
+                           .registration = registration.id,
+                           .made = *std::move(outcome),
+                           .at = at});
+    return;
+  }
+  pass_back(request, response, &outcome, now);
+  if (!outcome) {
+    ++board_.counters.unprovisioned[static_cast<std::size_t>(outcome.error())];
+    board_.emit(Report{NotProvisioned{registration.subject, outcome.error()}});
+    return;
+  }
+  ++board_.counters.provisioned;
+  if (outcome->is_fallback) ++board_.counters.provisioned_by_fallback;
+  const auto& entries = outcome->provision.entries;
+  board_.emit(Report{Provisioned{registration.subject, outcome->provision.source, outcome->is_fallback,
+                                 entries.empty() ? std::chrono::seconds{} : entries.front().ttl}});
+}
+
+void Registrar::on_push_done(PushId id, bool acknowledged, Now now) {
+  const auto found = held_.find(id);
+  if (found == held_.end()) return;
+  push_ends_.erase({found->second.at, id});
+  Held held = std::move(found->second);
+  held_.erase(found);
+  desk_.on_pushed(id);
+  const auto response = sip::Message::parse(held.response);
+  check(response.has_value(), "a response that was received does not parse");
+  Registration* registration = registrations_.find(held.registration);
+  if (registration == nullptr) {  // it has ended meanwhile, and its credentials with it
+    const CredentialDesk::Outcome nothing = std::unexpected(Unprovisioned::not_acknowledged);
+    pass_back(held.request, *response, &nothing, now);
+    return;
+  }
+  CredentialDesk::Outcome outcome;
+  if (acknowledged) {
+    held.made.push.reset();
+    outcome = std::move(held.made);
+  } else {
+    outcome = desk_.fall_back(held.made, held.request, *registration, lifetime_left(*registration, now), now);
+  }
+  continue_provision(std::move(held.request), *response, *registration, std::move(outcome), now);
+}
+
+void Registrar::pass_back(const RegisterRequest& request, const sip::Message& response,
+                          const CredentialDesk::Outcome* outcome, Now now) {
+  board_.layer.respond(request.server, make_register_answer(request, response, outcome, now, board_.settings),
+                       now);
+}
+
+std::chrono::seconds Registrar::lifetime_left(const Registration& registration, Now now) const {
+  return std::chrono::floor<std::chrono::seconds>(registration.expires_at - now.mono);
+}
+
+// --- ends -------------------------------------------------------------------------------------------------
+
+void Registrar::end(RegistrationId id, EndTrigger trigger, Now now) {
+  Registration* registration = registrations_.find(id);
+  if (registration == nullptr) return;
+  desk_.take_back(*registration, now);
+  observer_.on_ending(*registration, trigger, now);
+  ++board_.counters.ends[static_cast<std::size_t>(trigger)];
+  board_.emit(Report{Deregistered{registration->subject, trigger}});
+  const FlowId flow = registration->flow;
+  registrations_.remove(id);
+  const bool is_news = trigger == EndTrigger::network || trigger == EndTrigger::operator_asked ||
+                       trigger == EndTrigger::reassigned;
+  if (is_news && !registrations_.has_flow(flow) && board_.find_client(flow) != nullptr)
+    board_.emit(CloseClient{flow, std::string{to_string(trigger)}});
+}
+
+void Registrar::on_client_closed(FlowId flow, Now now) {
+  for (const RegistrationId id : registrations_.of_flow(flow)) {
+    Registration& registration = *registrations_.find(id);
+    registration.is_connected = false;
+    registrations_.set_end(registration, registration.expires_at, now.mono + board_.settings.flow_grace);
+  }
+}
+
+void Registrar::on_timeout(Now now) {
+  while (!check_ends_.empty() && check_ends_.begin()->first <= now.mono)
+    on_token_checked(CheckId{check_ends_.begin()->second}, std::unexpected(TokenRefusal::unavailable), now);
+  while (!push_ends_.empty() && push_ends_.begin()->first <= now.mono)
+    on_push_done(PushId{push_ends_.begin()->second}, false, now);
+  while (const auto due = registrations_.find_due(now.mono)) {
+    const Registration& registration = *registrations_.find(*due);
+    EndTrigger trigger = EndTrigger::flow_failed;
+    if (registration.expires_at <= now.mono)
+      trigger = registration.is_ended_by_token ? EndTrigger::token_expired : EndTrigger::expired;
+    end(*due, trigger, now);
+  }
+}
+
+std::optional<Instant> Registrar::next_timeout() const {
+  std::optional<Instant> next = registrations_.next_timeout();
+  const auto consider = [&next](Instant at) { next = std::min(next.value_or(at), at); };
+  if (!check_ends_.empty()) consider(check_ends_.begin()->first);
+  if (!push_ends_.empty()) consider(push_ends_.begin()->first);
+  return next;
+}
+
+}  // namespace turnpike::epcscf
