@@ -1,0 +1,76 @@
+#pragma once
+// The eP-CSCF as subscriber to the core's registration events (RFC 3680, TS 24.229 section 5.2.3): one
+// subscription per default identity, as long as somebody is registered under it. What it learns ends
+// registrations; that it cannot subscribe hurts none.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "epcscf/registrations.hpp"
+#include "epcscf/switchboard.hpp"
+#include "sip/message.hpp"
+
+namespace turnpike::epcscf {
+
+class RegEvents {
+ public:
+  RegEvents(Switchboard& board, Registrations& registrations)
+      : board_(board), registrations_(registrations) {}
+
+  void on_registered(const Registration& registration, Now now);
+  // The registration is about to go; unsubscribes behind the last one.
+  void on_ending(RegistrationId id, Now now);
+
+  // False: not of a subscription of ours.
+  bool on_core_answer(sip::ClientId id, const sip::Message& response, Now now);
+  bool on_core_lost(sip::ClientId id, Now now);
+  // A NOTIFY within one of the dialogs, which is answered here. Gives the registrations that the core has
+  // ended; nothing when it is not ours.
+  std::optional<std::vector<RegistrationId>> on_notify(sip::ServerId id, const sip::Message& notify, Now now);
+
+  void on_timeout(Now now);
+  [[nodiscard]] std::optional<Instant> next_timeout() const;
+  [[nodiscard]] std::size_t size() const { return by_identity_.size(); }
+
+ private:
+  struct Subscription {
+    std::string identity{};  // canonical
+    std::string uri{};       // as the core wrote it
+    std::string call_id{};
+    std::string own_tag{};
+    std::string core_tag{};
+    std::string remote_target{};        // of the dialog: the Contact
+    std::vector<std::string> routes{};  // of the dialog
+    std::uint32_t number = 0;           // CSeq
+    std::optional<std::uint64_t> version{};
+    std::set<RegistrationId> holders{};
+    std::optional<Instant> again_at{};  // refresh, or the next attempt
+    std::optional<sip::ClientId> asked{};
+  };
+
+  void subscribe(Subscription& subscription, std::chrono::seconds expires, Now now);
+  void plan(Subscription& subscription, std::optional<Instant> at);
+  void start_over(Subscription& subscription, Duration after, Now now);
+  void drop(std::string_view identity);
+  void learn_dialog(Subscription& subscription, const sip::Message& message, bool is_answer);
+  [[nodiscard]] std::vector<RegistrationId> find_ended(const Subscription& subscription,
+                                                       std::string_view body, bool& is_read,
+                                                       std::uint64_t& version) const;
+
+  Switchboard& board_;
+  Registrations& registrations_;
+  std::map<std::string, Subscription, std::less<>> by_identity_;
+  std::map<std::string, std::string, std::less<>> by_call_id_;  // to the identity
+  std::map<RegistrationId, std::string> held_;                  // the identity that each holds
+  std::unordered_map<sip::ClientId, std::string> asked_;        // to the identity; looked up alone
+  std::set<std::pair<Instant, std::string>> alarms_;
+};
+
+}  // namespace turnpike::epcscf
