@@ -1,0 +1,54 @@
+#pragma once
+// One TCP connection of a SipEndpoint, whoever has opened it.
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "service/loop_impl.hpp"
+#include "service/sip_endpoint.hpp"
+#include "service/sip_framer.hpp"
+
+namespace turnpike::service {
+
+class SipConnection : public std::enable_shared_from_this<SipConnection> {
+ public:
+  // What a connection tells the endpoint.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    virtual void on_message(const SocketAddress& from, std::string_view text) = 0;
+    virtual void on_framing_lost(const SocketAddress& from, FramingError error) = 0;
+    // Once. Failed: what was sent lately may not have arrived.
+    virtual void on_gone(const SocketAddress& remote, bool is_failed) = 0;
+  };
+
+  SipConnection(Owner& owner, TcpSocket socket, const SocketAddress& remote, const SipEndpointLimits& limits);
+
+  void connect();  // its socket is closed yet
+  void start();    // its socket is connected
+  void send(std::string bytes);
+  void close();
+
+ private:
+  void read();
+  void on_read(const ErrorCode& error, std::size_t count);
+  void write();
+  void end(bool is_failed);
+  [[nodiscard]] bool has_sent_lately() const;
+
+  Owner& owner_;
+  TcpSocket socket_;
+  SteadyTimer timer_;
+  SocketAddress remote_;
+  const SipEndpointLimits& limits_;
+  SipFramer framer_;
+  std::array<char, 16384> chunk_;
+  std::string writing_{};
+  std::string waiting_{};
+  Instant sent_at_ = Instant::min();
+  bool is_connected_ = false;
+  bool is_over_ = false;
+};
+
+}  // namespace turnpike::service

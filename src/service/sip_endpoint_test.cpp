@@ -1,0 +1,240 @@
+// An endpoint with real sockets on the loopback interface.
+#include "service/sip_endpoint.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "service/test_sip_peer.hpp"
+
+namespace turnpike::service {
+namespace {
+
+using sip::Hop;
+using sip::Transport;
+
+SocketAddress local(std::uint16_t port = 0) { return {IpAddress::v4({127, 0, 0, 1}), port}; }
+std::string make_message(std::string_view name, std::size_t body_size = 0) {
+  return "OPTIONS sip:" + std::string{name} + " SIP/2.0\r\nContent-Length: " + std::to_string(body_size) +
+         "\r\n\r\n" + std::string(body_size, 'b');
+}
+
+class Watcher final : public SipEndpointOwner {
+ public:
+  void on_sip_message(const Hop& from, std::string_view text) override {
+    note([&] { messages.emplace_back(from, text); });
+  }
+  void on_sip_failed(const Hop& to) override {
+    note([&] { failed.push_back(to); });
+  }
+  bool wait(const std::function<bool()>& condition) {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_for(lock, std::chrono::seconds{10}, condition);
+  }
+  bool wait_for_messages(std::size_t count) {
+    return wait([&] { return messages.size() == count; });
+  }
+  bool wait_for_failure(const Hop& hop) {
+    return wait([&] { return std::ranges::find(failed, hop) != failed.end(); });
+  }
+
+  std::vector<std::pair<Hop, std::string>> messages;
+  std::vector<Hop> failed;
+
+ private:
+  void note(const std::function<void()>& change) {
+    const std::scoped_lock lock{mutex_};
+    change();
+    changed_.notify_all();
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+class RunningEndpoint {
+ public:
+  explicit RunningEndpoint(SipEndpointSettings settings = {}) {
+    settings.listeners = {{Transport::udp, local()}, {Transport::tcp, local()}};
+    auto opened = SipEndpoint::open(loop_, std::move(settings), watcher);
+    EXPECT_TRUE(opened.has_value()) << (opened ? "" : opened.error());
+    endpoint_ = std::move(*opened);
+    loop_.start("endpoint-test");
+  }
+  ~RunningEndpoint() { loop_.stop(); }
+
+  [[nodiscard]] SocketAddress udp() const { return endpoint_->listeners()[0].address; }
+  [[nodiscard]] SocketAddress tcp() const { return endpoint_->listeners()[1].address; }
+  void send(const Hop& to, std::string bytes) {
+    EXPECT_TRUE(loop_.ask([&] { endpoint_->send(to, std::move(bytes)); }));
+  }
+  [[nodiscard]] const SipEndpointCounts& counts() const { return endpoint_->counts(); }
+  void stop() {
+    EXPECT_TRUE(loop_.ask([&] { endpoint_->stop(); }));
+  }
+
+  Watcher watcher;
+
+ private:
+  Loop loop_;
+  std::unique_ptr<SipEndpoint> endpoint_;
+};
+
+TEST(SipEndpoint, SpeaksUdpBothWays) {
+  RunningEndpoint endpoint;
+  const TestSipPeer peer{SOCK_DGRAM};
+  peer.send_to(endpoint.udp(), make_message("a"));
+  ASSERT_TRUE(endpoint.watcher.wait_for_messages(1));
+  const auto& [from, text] = endpoint.watcher.messages.front();
+  EXPECT_EQ(from, (Hop{Transport::udp, "127.0.0.1", peer.local().port}));
+  EXPECT_EQ(text, make_message("a"));
+  endpoint.send(from, "answer");
+  EXPECT_EQ(peer.receive(), "answer");
+}
+
+TEST(SipEndpoint, CarriesLargeMessagesOverUdp) {
+  RunningEndpoint endpoint;
+  const TestSipPeer peer{SOCK_DGRAM};
+  const std::string large = make_message("large", 60'000);
+  peer.send_to(endpoint.udp(), large);
+  ASSERT_TRUE(endpoint.watcher.wait_for_messages(1));
+  EXPECT_TRUE(endpoint.watcher.messages.front().second == large);
+}
+
+TEST(SipEndpoint, AnswersOnTheConnectionThatAsked) {
+  RunningEndpoint endpoint;
+  const TestSipPeer peer{SOCK_STREAM};
+  ASSERT_TRUE(peer.connect(endpoint.tcp()));
+  peer.send(make_message("a") + make_message("b", 100));
+  ASSERT_TRUE(endpoint.watcher.wait_for_messages(2));
+  const Hop from = endpoint.watcher.messages.front().first;
+  EXPECT_EQ(from, (Hop{Transport::tcp, "127.0.0.1", peer.local().port}));
+  EXPECT_EQ(endpoint.watcher.messages.back().second, make_message("b", 100));
+  endpoint.send(from, "one");
+  endpoint.send(from, "two");
+  EXPECT_EQ(peer.receive(6), "onetwo");
+  EXPECT_EQ(endpoint.counts().connections_active, 1U);
+}
+
+TEST(SipEndpoint, ConnectsOnceAndHearsOnItsConnection) {
+  RunningEndpoint endpoint;
+  const TestSipPeer listener{SOCK_STREAM};
+  listener.listen();
+  const Hop to{Transport::tcp, "127.0.0.1", listener.local().port};
+  endpoint.send(to, "one");
+  endpoint.send(to, "two");
+  const TestSipPeer peer = listener.accept();
+  EXPECT_EQ(peer.receive(6), "onetwo");
+  peer.send(make_message("back"));
+  ASSERT_TRUE(endpoint.watcher.wait_for_messages(1));
+  EXPECT_EQ(endpoint.watcher.messages.front().first, to);
+  EXPECT_EQ(endpoint.counts().connections_active, 1U);
+}
+
+TEST(SipEndpoint, AnswersPingsOfRfc5626) {
+  RunningEndpoint endpoint;
+  const TestSipPeer peer{SOCK_STREAM};
+  ASSERT_TRUE(peer.connect(endpoint.tcp()));
+  peer.send("\r\n\r\n");
+  EXPECT_EQ(peer.receive(2), "\r\n");
+}
+
+TEST(SipEndpoint, ResolvesNames) {
+  RunningEndpoint endpoint;
+  const TestSipPeer peer{SOCK_DGRAM};
+  endpoint.send({Transport::udp, "localhost", peer.local().port}, "one");
+  endpoint.send({Transport::udp, "localhost", peer.local().port}, "two");
+  EXPECT_EQ(peer.receive(), "one");
+  EXPECT_EQ(peer.receive(), "two");
+}
+
+TEST(SipEndpoint, TellsWhatDidNotArrive) {
+  RunningEndpoint endpoint;
+  TestSipPeer gone{SOCK_DGRAM};
+  const std::uint16_t port = gone.local().port;
+  gone.hang_up();
+  endpoint.send({Transport::udp, "127.0.0.1", port}, "lost");
+  EXPECT_TRUE(endpoint.watcher.wait_for_failure({Transport::udp, "127.0.0.1", port}));
+  endpoint.send({Transport::tcp, "127.0.0.1", port}, "lost");
+  EXPECT_TRUE(endpoint.watcher.wait_for_failure({Transport::tcp, "127.0.0.1", port}));
+  const Hop nowhere{Transport::udp, "nowhere.invalid", 5060};
+  endpoint.send(nowhere, "lost");
+  EXPECT_TRUE(endpoint.watcher.wait_for_failure(nowhere));
+  const Hop named{Transport::udp, "localhost", port};
+  endpoint.send(named, "lost");
+  EXPECT_TRUE(endpoint.watcher.wait_for_failure(named));
+}
+
+TEST(SipEndpoint, SendsOnAfterALoss) {
+  RunningEndpoint endpoint;
+  TestSipPeer gone{SOCK_DGRAM};
+  const Hop lost{Transport::udp, "127.0.0.1", gone.local().port};
+  gone.hang_up();
+  const TestSipPeer peer{SOCK_DGRAM};
+  for (int count = 0; count < 20; ++count) {
+    endpoint.send(lost, "lost");
+    endpoint.send({Transport::udp, "127.0.0.1", peer.local().port}, std::to_string(count));
+    ASSERT_EQ(peer.receive(), std::to_string(count));
+  }
+}
+
+TEST(SipEndpoint, TellsThatAConnectionBrokeUnderARequest) {
+  RunningEndpoint endpoint;
+  const TestSipPeer listener{SOCK_STREAM};
+  listener.listen();
+  const Hop to{Transport::tcp, "127.0.0.1", listener.local().port};
+  endpoint.send(to, "request");
+  listener.accept().hang_up();
+  EXPECT_TRUE(endpoint.watcher.wait_for_failure(to));
+  endpoint.send(to, "again");
+  EXPECT_EQ(listener.accept().receive(5), "again");
+}
+
+TEST(SipEndpoint, EndsAConnectionThatLostItsFraming) {
+  RunningEndpoint endpoint;
+  const TestSipPeer peer{SOCK_STREAM};
+  ASSERT_TRUE(peer.connect(endpoint.tcp()));
+  peer.send(make_message("good") + "OPTIONS sip:a SIP/2.0\r\nNo: length\r\n\r\n");
+  EXPECT_EQ(peer.receive(), std::nullopt);
+  EXPECT_EQ(endpoint.watcher.messages.size(), 1U);
+  EXPECT_EQ(endpoint.counts().dropped_malformed, 1U);
+}
+
+TEST(SipEndpoint, HearsItsPeersAlone) {
+  RunningEndpoint endpoint{{.peers = {*IpPrefix::parse("192.0.2.0/24")}}};
+  const TestSipPeer stranger{SOCK_STREAM};
+  ASSERT_TRUE(stranger.connect(endpoint.tcp()));
+  EXPECT_EQ(stranger.receive(), std::nullopt);
+  const TestSipPeer datagrams{SOCK_DGRAM};
+  datagrams.send_to(endpoint.udp(), make_message("a"));
+  while (endpoint.counts().dropped_stranger < 2) std::this_thread::yield();
+  EXPECT_TRUE(endpoint.watcher.messages.empty());
+}
+
+TEST(SipEndpoint, EndsAConnectionWhoseQueueIsFull) {
+  RunningEndpoint endpoint{{.limits = {.queue_bytes_max = 100'000}}};
+  const TestSipPeer listener{SOCK_STREAM};
+  listener.listen();
+  const Hop to{Transport::tcp, "127.0.0.1", listener.local().port};
+  for (int count = 0; count < 2000 && endpoint.counts().send_failures == 0; ++count)
+    endpoint.send(to, std::string(10'000, 'q'));
+  EXPECT_TRUE(endpoint.watcher.wait_for_failure(to));
+}
+
+TEST(SipEndpoint, SaysWhatCannotBeOpened) {
+  RunningEndpoint endpoint;
+  Loop loop;
+  Watcher watcher;
+  for (const SipListener& listener :
+       {SipListener{Transport::udp, endpoint.udp()}, SipListener{Transport::tcp, endpoint.tcp()}}) {
+    const auto taken = SipEndpoint::open(loop, {.listeners = {listener}}, watcher);
+    ASSERT_FALSE(taken.has_value());
+    EXPECT_TRUE(taken.error().starts_with(listener.to_string())) << taken.error();
+  }
+}
+
+}  // namespace
+}  // namespace turnpike::service
