@@ -65,17 +65,6 @@ double to_ms(Duration time) { return std::chrono::duration<double, std::milli>(t
 
 }  // namespace
 
-void Timeline::note(std::string message, std::string result) {
-  add(Direction::note, std::move(message), std::move(result));
-}
-
-void Timeline::add(Direction direction, std::string message, std::string result) {
-  events_.push_back({elapsed_ms(), direction, std::move(message), std::move(result)});
-  if (on_event_) on_event_(events_.back());
-}
-
-double Timeline::elapsed_ms() const { return to_ms(read_clocks().mono - start_); }
-
 RoundTrips ProbeEchoes::summarize() const {
   RoundTrips summary{.sent = static_cast<int>(sent_at.size())};
   std::vector<double> times;

@@ -14,26 +14,11 @@
 #include "base/function_ref.hpp"
 #include "base/random.hpp"
 #include "client/probe.hpp"
+#include "client/timeline.hpp"
 #include "client/udp_socket.hpp"
 #include "turn/client.hpp"
 
 namespace turnpike::client {
-
-class Timeline {
- public:
-  Timeline(Instant start, std::function<void(const ProbeEvent&)> on_event)
-      : start_(start), on_event_(std::move(on_event)) {}
-
-  void note(std::string message, std::string result = {});
-  void add(ProbeEvent::Direction direction, std::string message, std::string result = {});
-  [[nodiscard]] double elapsed_ms() const;
-  std::vector<ProbeEvent> take() { return std::move(events_); }
-
- private:
-  Instant start_;
-  std::function<void(const ProbeEvent&)> on_event_;
-  std::vector<ProbeEvent> events_;
-};
 
 // What the machine has reported.
 struct ProbeSeen {

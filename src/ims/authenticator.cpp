@@ -80,6 +80,8 @@ Verdict Authenticator::judge(const sip::Message& request, std::string_view impi,
   std::string mark;
   if (sender.is_trusted) mark = sip::to_lower(text("integrity-protected"));
   const auto subscriber = subscribers_.find_private(impi);
+  if (!subscriber && subscribers_.has_failed())
+    return Refused{.status_code = 503, .reason = RefusalReason::unavailable};
   Verdict verdict = Refused{.reason = RefusalReason::unknown_identity};
   const std::string response = text("response");
   const bool is_vouched = response.empty() && sender.is_registered &&

@@ -132,6 +132,7 @@ std::expected<sip::Hop, Refusal> Router::route_to_callee(const sip::Message& req
                                                          sip::Editor& edited) const {
   const auto target = sip::request_uri(request);
   const auto callee = find_callee(*target);
+  if (!callee && subscribers_.has_failed()) return refused(503);
   if (!callee || callee->is_barred) return refused(404);
   const Registration* registration = registrations_.find(callee->impi);
   if (registration == nullptr) return refused(480);

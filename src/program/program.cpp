@@ -10,6 +10,7 @@
 #include "program/serve_command.hpp"
 #include "program/terminal.hpp"
 #include "program/token_command.hpp"
+#include "program/wic_command.hpp"
 
 namespace turnpike::program {
 
@@ -24,6 +25,7 @@ int run_program(int count, const char* const* values) {
   add_explain_command(root);
   add_admin_command(root);
   add_probe_command(root);
+  add_wic_command(root);
   add_bench_command(root);
   add_key_command(root);
   add_token_command(root);

@@ -1,0 +1,123 @@
+"""An OpenID provider for tests (e2e/web/provider.js), and a user agent that gets tokens from it by PKCE."""
+
+import base64
+import hashlib
+import http.cookiejar
+import json
+import secrets
+import ssl
+import subprocess
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import web
+import world
+
+AUDIENCE = "urn:turnpike:e2e"
+REDIRECT = "http://127.0.0.1/back"
+
+
+class IdentityProvider:
+    """`users` are {name: {"impi", "impus", "wwsf"}}: what the tokens of each say."""
+
+    def __init__(self, users, seconds=600, certificate=None):
+        self.port = world.free_port(kind=world.socket.SOCK_STREAM)
+        self.certificate = certificate  # (key file, certificate file)
+        self.issuer = f"{'https' if certificate else 'http'}://{world.V4}:{self.port}"
+        self.client, self.secret = "epcscf", secrets.token_urlsafe(16)
+        self.settings = {
+            "issuer": self.issuer, "users": users, "audience": AUDIENCE, "seconds": seconds, "redirect": REDIRECT,
+            "clients": {self.client: self.secret},
+        }  # fmt: skip
+        if certificate:
+            self.settings["key"], self.settings["cert"] = map(str, certificate)
+        self.log = tempfile.TemporaryFile()
+        self.process = None
+
+    def start(self):
+        command = [web.node(), web.HERE / "provider.js", json.dumps(self.settings)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, cwd=web.HERE)
+        # oidc-provider warns of what is made for development; its word comes among those lines.
+        while line := self.process.stdout.readline():
+            if line.strip() == b"ready":
+                return self
+        raise AssertionError(f"the identity provider does not serve:\n{self.said()}")
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")[-4000:]
+
+    @property
+    def context(self):
+        return ssl.create_default_context(cafile=self.certificate[1]) if self.certificate else None
+
+    def opener(self):
+        handlers = [urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()), StopAtRedirect()]
+        if self.certificate:
+            handlers.append(urllib.request.HTTPSHandler(context=self.context))
+        return urllib.request.build_opener(*handlers)
+
+    def token(self, user, opaque=False):
+        """An access token of this user: authorization code with PKCE (RFC 7636)."""
+        return self.grant(user, opaque)["access_token"]
+
+    def grant(self, user, opaque=False):
+        resource = f"{AUDIENCE}/opaque" if opaque else AUDIENCE
+        verifier = secrets.token_urlsafe(32)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        query = {
+            "client_id": "wic", "response_type": "code", "scope": "openid ims", "redirect_uri": REDIRECT,
+            "code_challenge": challenge, "code_challenge_method": "S256", "login_hint": user, "resource": resource,
+        }  # fmt: skip
+        opener, place = self.opener(), f"{self.issuer}/auth?{urllib.parse.urlencode(query)}"
+        for _ in range(10):
+            with opener.open(place, timeout=10) as response:
+                if not response.headers["Location"]:
+                    raise AssertionError(f"{place}: {response.status} {response.read()[:500]}")
+                place = urllib.parse.urljoin(place, response.headers["Location"])
+            if place.startswith(REDIRECT):
+                break
+        back = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(place).query))
+        if "code" not in back:
+            raise AssertionError(f"no code for {user}: {back}")
+        return self.post(
+            "/token", grant_type="authorization_code", code=back["code"], redirect_uri=REDIRECT, client_id="wic",
+            code_verifier=verifier, resource=resource,
+        )  # fmt: skip
+
+    def introspect(self, token):
+        return self.post("/token/introspection", token=token, client_id=self.client, client_secret=self.secret)
+
+    def revoke(self, token):
+        self.post("/token/revocation", token=token, client_id="wic")
+
+    def key_set(self):
+        with self.opener().open(f"{self.issuer}/jwks", timeout=10) as response:
+            return json.load(response)
+
+    def post(self, path, **form):
+        body = urllib.parse.urlencode(form).encode()
+        with self.opener().open(self.issuer + path, body, timeout=10) as response:
+            text = response.read()
+        return json.loads(text) if text else {}
+
+    def clean_up(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+        self.log.close()
+
+
+class StopAtRedirect(urllib.request.HTTPRedirectHandler):
+    """Redirects are answers: the last one leads to a page that nobody serves."""
+
+    def redirect_request(self, *_):
+        return None
+
+    def http_error_303(self, request, response, *_):
+        return response
+
+    http_error_302 = http_error_303

@@ -1,0 +1,123 @@
+// `turnpike wic` against a door that registers everybody: sockets on the loopback interface.
+#include "client/wic_run.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "client/tiny_door.hpp"
+#include "client/wic_script.hpp"
+
+namespace turnpike::client {
+namespace {
+
+using std::chrono::milliseconds;
+using test::TinyDoor;
+
+// A registrar: challenges what has no response, and takes everything else.
+std::vector<std::string> register_all(const std::string& text) {
+  const auto request = sip::Message::parse(text);
+  if (!request || request->method() != sip::Method::registration) return {};
+  const std::string login = test::value_of(text, "Authorization");
+  if (login.find("response=\"\"") != std::string::npos) {
+    auto challenge = sip::make_response(*request, 401, "far");
+    challenge.add(sip::HeaderName::www_authenticate,
+                  "Digest realm=\"ims.example\", nonce=\"n\", algorithm=SHA-256, qop=\"auth\"");
+    return {challenge.finish()};
+  }
+  auto ok = sip::make_response(*request, 200, "far");
+  ok.add(sip::HeaderName::contact, test::value_of(text, "Contact") + ";expires=1800");
+  if (test::value_of(text, "Turn-Credentials") == "request")
+    ok.add(sip::HeaderName::turn_credentials,
+           "<turn:127.0.0.1:9>;username=\"1900000000:u\";password=\"secret-word\";ttl=1860;realm=\"ims."
+           "example\"");
+  return {ok.finish()};
+}
+
+std::vector<std::string> refuse_all(const std::string& text) {
+  const auto request = sip::Message::parse(text);
+  return {sip::make_response(*request, 401, "far")
+              .add(sip::HeaderName::www_authenticate, "Digest realm=\"r\", nonce=\"n\", qop=\"auth\"")
+              .finish()};
+}
+
+WicSettings towards(const TinyDoor& door) {
+  WicSettings settings;
+  settings.door = {.uri = {.is_secure = false, .host = "127.0.0.1", .port = door.port()}};
+  settings.agent = test::alice();
+  settings.agent.is_secure = false;
+  settings.timeout = milliseconds{3000};
+  return settings;
+}
+
+TEST(WicRun, RegistersShowsItsCredentialsAndLeaves) {
+  const TinyDoor door{{.answer = register_all}};
+  int events = 0;
+  const WicReport report = run_wic(towards(door), [&](const ProbeEvent&) { ++events; });
+  EXPECT_EQ(report.exit_status, 0) << report.verdict;
+  EXPECT_TRUE(report.is_registered);
+  EXPECT_EQ(report.expires, std::chrono::seconds{1800});
+  EXPECT_EQ(report.login_method, "SHA-256");
+  ASSERT_EQ(report.credentials.size(), 1U);
+  EXPECT_EQ(report.credentials.front().username, "1900000000:u");
+  EXPECT_EQ(events, static_cast<int>(report.timeline.size()));
+  const auto json = nlohmann::json::parse(format_json(report));
+  EXPECT_EQ(json["credentials"][0]["ttl"], 1860);
+  EXPECT_EQ(json["exit_status"], 0);
+  // De-registered with the last message.
+  EXPECT_NE(format_json(report).find("de-registers"), std::string::npos);
+  for (const std::string& text : {format_json(report), format_summary(report)}) {
+    EXPECT_EQ(text.find("secret-word"), std::string::npos);
+    EXPECT_EQ(text.find("wonderland"), std::string::npos);
+  }
+}
+
+TEST(WicRun, SaysThatThePasswordIsWrong) {
+  const TinyDoor door{{.answer = refuse_all}};
+  const WicReport report = run_wic(towards(door));
+  EXPECT_EQ(report.exit_status, 1);
+  EXPECT_NE(report.verdict.find("password"), std::string::npos) << report.verdict;
+  EXPECT_FALSE(report.advice.empty());
+}
+
+TEST(WicRun, SaysThatNobodyListens) {
+  std::optional<WicSettings> settings;
+  {
+    const TinyDoor door{{}};
+    settings = towards(door);
+  }
+  const WicReport report = run_wic(*settings);
+  EXPECT_EQ(report.exit_status, 1);
+  EXPECT_TRUE(report.verdict.starts_with("No connection: ")) << report.verdict;
+}
+
+TEST(WicRun, SaysThatTheRelayIsNotThere) {
+  const TinyDoor door{{.answer = register_all}};
+  auto settings = towards(door);
+  settings.task = WicTask::call;
+  settings.callee = "sip:bob@ims.example";
+  const WicReport report = run_wic(settings);
+  EXPECT_EQ(report.exit_status, 1);
+  EXPECT_NE(report.verdict.find("port 9 of 127.0.0.1"), std::string::npos) << report.verdict;
+}
+
+TEST(WicRun, SaysThatTheServerIsSilent) {
+  const TinyDoor door{{}};
+  auto settings = towards(door);
+  settings.timeout = milliseconds{200};
+  const WicReport report = run_wic(settings);
+  EXPECT_EQ(report.exit_status, 1);
+  EXPECT_NE(report.verdict.find("said nothing"), std::string::npos) << report.verdict;
+}
+
+TEST(WicRun, SaysThatTheServerHasLeft) {
+  const TinyDoor door{{.messages_max = 2, .answer = register_all}};
+  auto settings = towards(door);
+  settings.hold = std::chrono::seconds{5};
+  const WicReport report = run_wic(settings);
+  EXPECT_EQ(report.exit_status, 1);
+  EXPECT_NE(report.verdict.find("is gone"), std::string::npos) << report.verdict;
+}
+
+}  // namespace
+}  // namespace turnpike::client

@@ -1,0 +1,146 @@
+#include <fmt/format.h>
+
+#include "client/wic_run.hpp"
+#include "client/wrapped_text.hpp"
+
+namespace turnpike::client {
+namespace {
+
+std::string in_words(const WicRefused& refused) {
+  std::string words = fmt::format("{} {}", refused.code, refused.reason);
+  if (!refused.warning.empty()) words += ": " + refused.warning;
+  return words;
+}
+
+WicDiagnosis diagnose_login(const WicRefused& refused, const WicSettings& settings) {
+  const bool is_token = std::holds_alternative<BearerLogin>(settings.agent.login);
+  switch (refused.login) {
+    case LoginRefusal::wrong_secret:
+      return {
+          fmt::format("The password of {} is wrong, or the core does not know the user.",
+                      settings.agent.identity),
+          {"Check --user: it is the private identity, as the core's subscriber has it (alice@ims.example).",
+           "Check the password; `turnpike subscriber list` shows who is known to the embedded core."}};
+    case LoginRefusal::too_many_challenges:
+      return {"The core calls every nonce stale that it has just given out.",
+              {"Do several cores without a common memory stand behind the edge?"}};
+    case LoginRefusal::token_refused:
+      return {refused.token_error.empty() ? "The token was refused."
+                                          : fmt::format("The token was refused: {}.", refused.token_error),
+              {"Has it expired, is it for this audience, and does the server trust its issuer?"}};
+    case LoginRefusal::unknown_challenge:
+      break;
+  }
+  return {fmt::format("The server asks for another login than {}.", is_token ? "a token" : "a password"),
+          {is_token ? "Give --user and --password." : "Does it want a token? Give --token.",
+           "The timeline shows what it asked for."}};
+}
+
+WicDiagnosis diagnose_code(const WicRefused& refused, const WicSettings& settings) {
+  const std::string verdict = fmt::format("The registration was refused with {}.", in_words(refused));
+  switch (refused.code) {
+    case 403:
+      return {
+          verdict,
+          {"Is the password right? Some cores answer a wrong one so.",
+           fmt::format("May this user register {}? --identity names another one.", settings.agent.identity)}};
+    case 404:
+      return {verdict, {fmt::format("The core knows no {}.", settings.agent.identity)}};
+    case 423:
+      return {verdict, {"It wants longer registrations: raise --expires."}};
+    case 408:
+    case 480:
+    case 500:
+    case 503:
+    case 504:
+      return {verdict,
+              {refused.retry_after.count() > 0
+                   ? fmt::format("It asks to try again in {} s.", refused.retry_after.count())
+                   : std::string{"Is the home core that stands behind it running?"}}};
+    default:
+      return {verdict, {}};
+  }
+}
+
+std::string describe(const WicCredential& credential) {
+  return fmt::format("{} \"{}\", {} s, of realm \"{}\": {}",
+                     credential.form == provisioning::Form::oauth ? "token" : "user", credential.username,
+                     credential.ttl.count(), credential.realm, fmt::join(credential.uris, " "));
+}
+
+std::string describe(const WicCallReport& call) {
+  std::string words = call.other;
+  if (call.other_relayed) words += " at " + call.other_relayed->to_string();
+  if (call.echoed > 0) words += fmt::format(", {} packets echoed", call.echoed);
+  if (call.media.sent > 0)
+    words += fmt::format(", {} of {} packets back, round trip min {:.1f} median {:.1f} max {:.1f} ms",
+                         call.media.received, call.media.sent, call.media.min_ms, call.media.median_ms,
+                         call.media.max_ms);
+  return words;
+}
+
+}  // namespace
+
+WicDiagnosis diagnose_refusal(const WicRefused& refused, const WicSettings& settings) {
+  switch (refused.kind) {
+    case WicRefused::Kind::login:
+      return diagnose_login(refused, settings);
+    case WicRefused::Kind::code:
+      return diagnose_code(refused, settings);
+    case WicRefused::Kind::no_answer:
+      return {"The REGISTER was not answered within 32 s.", {"Is the home core behind the edge running?"}};
+    case WicRefused::Kind::flow_closed:
+      return {"The connection ended.", {"The server's log says why, if it was the server."}};
+    case WicRefused::Kind::malformed_answer:
+      return {fmt::format("The answer to the REGISTER makes no sense: {}.", refused.reason),
+              {"Another registrar may have answered than the one that was meant."}};
+  }
+  return {};
+}
+
+WicDiagnosis diagnose_call_end(const CallEnded& ended, const std::string& callee) {
+  switch (ended.cause) {
+    case CallEnded::Cause::hung_up:
+      return {ended.is_ours ? "We hung up." : fmt::format("{} hung up.", callee), {}};
+    case CallEnded::Cause::cancelled:
+      return {ended.is_ours ? "The call was cancelled." : fmt::format("{} gave up.", callee), {}};
+    case CallEnded::Cause::no_answer:
+      return {fmt::format("Nobody answered the call to {}.", callee), {"Is the home core running?"}};
+    case CallEnded::Cause::flow_closed:
+      return {"The connection ended during the call.", {}};
+    case CallEnded::Cause::malformed_answer:
+      return {fmt::format("The answer to the call makes no sense: {}.", ended.reason), {}};
+    case CallEnded::Cause::refused:
+      break;
+  }
+  WicDiagnosis diagnosis{
+      fmt::format("The call to {} was refused with {} {}.", callee, ended.code, ended.reason), {}};
+  if (ended.code == 404 || ended.code == 480)
+    diagnosis.advice.push_back(
+        fmt::format("Is {} registered? `turnpike wic echo` registers and waits.", callee));
+  if (ended.code == 403) diagnosis.advice.emplace_back("Is this identity allowed to call?");
+  return diagnosis;
+}
+
+std::string format_summary(const WicReport& report) {
+  std::string text;
+  const auto row = [&](std::string_view title, const std::string& words) {
+    text += fmt::format("  {:<12}  {}\n", title, wrap(words, 16));
+  };
+  if (report.is_registered)
+    row("registered",
+        fmt::format("{} in {:.1f} ms, for {} s, by {}", report.identity, report.registered_ms,
+                    report.expires.count(), report.login_method.empty() ? "nothing" : report.login_method));
+  for (const WicCredential& credential : report.credentials) row("credential", describe(credential));
+  if (report.relayed)
+    row("relay", fmt::format("{} at {}", report.relayed->to_string(), report.relay->to_string()));
+  for (const WicCallReport& call : report.calls) row("call", describe(call));
+  if (!text.empty()) text += '\n';
+  text += wrap(report.verdict, 0) + '\n';
+  for (const std::string& warning : report.warnings) text += "\n  ! " + wrap(warning, 4) + '\n';
+  if (!report.advice.empty()) text += "\nWhat to do:\n";
+  for (const std::string& advice : report.advice) text += "  * " + wrap(advice, 4) + '\n';
+  return to_printable(std::move(text));
+}
+
+}  // namespace turnpike::client

@@ -1,0 +1,46 @@
+#pragma once
+// Alarm is the one deadline of a machine in its loop. A deadline that moves later costs nothing: the timer
+// rings early, and is set again.
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+
+#include "service/loop_impl.hpp"
+
+namespace turnpike::service {
+
+class Alarm {
+ public:
+  Alarm(Loop& loop, std::function<void()> ring) : timer_(loop.impl().context), ring_(std::move(ring)) {}
+
+  void set(std::optional<Instant> at, Instant now) {
+    wanted_ = at;
+    if (!at || (set_to_ && *set_to_ <= *at)) return;
+    set_to_ = *at;
+    timer_.expires_after(std::max(*at - now, Duration{}));
+    timer_.async_wait([this](const ErrorCode& error) {
+      if (!error) on_timer();
+    });
+  }
+  void cancel() {
+    wanted_.reset();
+    set_to_.reset();
+    timer_.cancel();
+  }
+
+ private:
+  void on_timer() {
+    set_to_.reset();
+    const Instant now = read_clocks().mono;
+    if (wanted_ && *wanted_ > now) return set(wanted_, now);
+    if (wanted_) ring_();
+  }
+
+  SteadyTimer timer_;
+  std::function<void()> ring_;
+  std::optional<Instant> wanted_{};
+  std::optional<Instant> set_to_{};
+};
+
+}  // namespace turnpike::service

@@ -1,0 +1,201 @@
+#include "store/database.hpp"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "base/check.hpp"
+
+namespace turnpike::store {
+namespace {
+
+StoreFault fault_of(int code) {
+  switch (code & 0xff) {  // the primary code of an extended one
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return StoreFault::busy;
+    case SQLITE_FULL:
+      return StoreFault::full;
+    case SQLITE_CONSTRAINT:
+      return StoreFault::duplicate;
+    default:
+      return StoreFault::broken;
+  }
+}
+
+std::unexpected<StoreError> error_of(sqlite3& database) {
+  return std::unexpected(
+      StoreError{fault_of(sqlite3_extended_errcode(&database)), sqlite3_errmsg(&database)});
+}
+
+std::unexpected<StoreError> system_error(int reason) {
+  return std::unexpected(StoreError{reason == ENOSPC ? StoreFault::full : StoreFault::broken,
+                                    std::generic_category().message(reason)});
+}
+
+// SQLite gives its other files (WAL and shared memory) the mode of the database.
+Stored<void> claim_file(const std::string& file) {
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (descriptor < 0) return system_error(errno);
+  struct stat status{};
+  const bool is_known = ::fstat(descriptor, &status) == 0;
+  const int reason = errno;
+  ::close(descriptor);
+  if (!is_known) return system_error(reason);
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    return std::unexpected(
+        StoreError{StoreFault::exposed, "it holds secrets and is open to others than its owner: chmod 600"});
+  return {};
+}
+
+// One step for each version; a database of version n has had the first n of them.
+constexpr std::array<const char*, 1> migrations{
+    "CREATE TABLE subscriber ("
+    "  id INTEGER PRIMARY KEY,"
+    "  impi TEXT NOT NULL UNIQUE,"
+    "  ha1_md5 BLOB, ha1_sha256 BLOB,"
+    "  k BLOB, opc BLOB, amf BLOB, sqn INTEGER,"
+    "  pool TEXT NOT NULL DEFAULT '',"
+    "  barred INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE identity ("
+    "  impu TEXT NOT NULL PRIMARY KEY,"
+    "  subscriber INTEGER NOT NULL REFERENCES subscriber(id) ON DELETE CASCADE,"
+    "  position INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX identity_of ON identity(subscriber, position);",
+};
+
+}  // namespace
+
+// --- statements -------------------------------------------------------------------------------------------
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+Stored<Statement> Statement::prepare(sqlite3& database, std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(&database, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                         &statement, nullptr) != SQLITE_OK)
+    return error_of(database);
+  return Statement{statement};
+}
+
+Statement& Statement::bind(int position, std::string_view text) {
+  check(sqlite3_bind_text(statement_.get(), position, text.data(), static_cast<int>(text.size()),
+                          SQLITE_TRANSIENT) == SQLITE_OK,
+        "a statement has this parameter");
+  return *this;
+}
+
+Statement& Statement::bind(int position, std::int64_t number) {
+  check(sqlite3_bind_int64(statement_.get(), position, number) == SQLITE_OK,
+        "a statement has this parameter");
+  return *this;
+}
+
+Statement& Statement::bind(int position, Bytes bytes) {
+  const int result = bytes.empty() ? sqlite3_bind_null(statement_.get(), position)
+                                   : sqlite3_bind_blob(statement_.get(), position, bytes.data(),
+                                                       static_cast<int>(bytes.size()), SQLITE_TRANSIENT);
+  check(result == SQLITE_OK, "a statement has this parameter");
+  return *this;
+}
+
+Stored<bool> Statement::step() {
+  const int result = sqlite3_step(statement_.get());
+  if (result == SQLITE_ROW) return true;
+  if (result == SQLITE_DONE) return false;
+  return error_of(*sqlite3_db_handle(statement_.get()));
+}
+
+void Statement::reset() {
+  sqlite3_reset(statement_.get());
+  sqlite3_clear_bindings(statement_.get());
+}
+
+std::string_view Statement::text(int column) const { return as_text(bytes(column)); }
+
+std::int64_t Statement::number(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+
+Bytes Statement::bytes(int column) const {
+  const auto* data = static_cast<const Byte*>(sqlite3_column_blob(statement_.get(), column));
+  if (data == nullptr) return {};
+  return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+// --- database ---------------------------------------------------------------------------------------------
+
+void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+
+Stored<Database> Database::open(const std::string& file, const StoreLimits& limits) {
+  if (auto claimed = claim_file(file); !claimed) return std::unexpected(claimed.error());
+  sqlite3* handle = nullptr;
+  const int result =
+      sqlite3_open_v2(file.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, nullptr);
+  Database database{handle};
+  if (result != SQLITE_OK) return error_of(*handle);
+  sqlite3_busy_timeout(handle, static_cast<int>(limits.busy_timeout.count()));
+  // A reader is never kept waiting by a writer; secrets do not stay in pages that were freed.
+  const std::string settings =
+      "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;"
+      "PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA max_page_count = " +
+      std::to_string(limits.pages_max) + ';';
+  if (auto set = database.execute(settings); !set) return std::unexpected(set.error());
+  if (auto migrated = database.migrate(); !migrated) return std::unexpected(migrated.error());
+  return database;
+}
+
+Stored<Statement> Database::prepare(std::string_view sql) { return Statement::prepare(*database_, sql); }
+
+Stored<void> Database::execute(const std::string& sql) {
+  if (sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
+    return error_of(*database_);
+  return {};
+}
+
+Stored<void> Database::migrate() {
+  const auto read_version = [this]() -> Stored<std::int64_t> {
+    auto statement = prepare("PRAGMA user_version");
+    if (!statement) return std::unexpected(statement.error());
+    if (auto row = statement->step(); !row) return std::unexpected(row.error());
+    return statement->number(0);
+  };
+  constexpr auto latest = static_cast<std::int64_t>(migrations.size());
+  auto version = read_version();
+  if (!version) return std::unexpected(version.error());
+  if (*version == latest) return {};
+  // Read again under the lock: two processes may have come at once.
+  auto transaction = Transaction::begin(*this);
+  if (!transaction) return std::unexpected(transaction.error());
+  version = read_version();
+  if (!version) return std::unexpected(version.error());
+  if (*version < 0 || *version > latest)
+    return std::unexpected(StoreError{
+        StoreFault::newer_schema,
+        "found schema " + std::to_string(*version) + ", known here: up to " + std::to_string(latest)});
+  for (auto step = static_cast<std::size_t>(*version); step < migrations.size(); ++step)
+    if (auto migrated = execute(migrations[step]); !migrated) return migrated;
+  if (auto marked = execute("PRAGMA user_version = " + std::to_string(latest)); !marked) return marked;
+  return transaction->commit();
+}
+
+Stored<Transaction> Transaction::begin(Database& database) {
+  if (auto begun = database.execute("BEGIN IMMEDIATE"); !begun) return std::unexpected(begun.error());
+  return Transaction{database};
+}
+
+Transaction::~Transaction() {
+  // After a full disk SQLite may have rolled back by itself, and says so.
+  if (database_ != nullptr) static_cast<void>(database_->execute("ROLLBACK").has_value());
+}
+
+Stored<void> Transaction::commit() {
+  auto committed = database_->execute("COMMIT");
+  if (committed) database_ = nullptr;
+  return committed;
+}
+
+}  // namespace turnpike::store
