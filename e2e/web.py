@@ -10,8 +10,6 @@ import subprocess
 import tempfile
 import threading
 
-import world
-
 HERE = pathlib.Path(__file__).resolve().parent / "web"
 MODULES = HERE / "node_modules"
 
@@ -73,8 +71,7 @@ class Browser:
     def start(self):
         self.answers[0] = queue.Queue()
         self.process = subprocess.Popen(
-            [node(), HERE / "browser.js"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, cwd=HERE,
-            preexec_fn=world.end_with_us,
+            [node(), HERE / "browser.js"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, cwd=HERE
         )
         threading.Thread(target=self.read, daemon=True).start()
         self.answer(0, 30)
