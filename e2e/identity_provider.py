@@ -38,7 +38,7 @@ class IdentityProvider:
 
     def start(self):
         command = [web.node(), web.HERE / "provider.js", json.dumps(self.settings)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, cwd=web.HERE)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, cwd=web.HERE, preexec_fn=world.end_with_us)
         # oidc-provider warns of what is made for development; its word comes among those lines.
         while line := self.process.stdout.readline():
             if line.strip() == b"ready":

@@ -87,7 +87,7 @@ class KamailioCore:
                 self.processes[name] = subprocess.Popen(
                     ["/usr/sbin/kamailio", "-f", str(self.folder / f"{name}.cfg"), "-DD", "-E", "-m", "64", "-M", "8",
                      "-w", str(self.folder), "-Y", str(self.folder)],
-                    stdout=output, stderr=output, cwd=self.folder, start_new_session=True,
+                    stdout=output, stderr=output, cwd=self.folder, start_new_session=True, preexec_fn=world.end_with_us,
                 )  # fmt: skip
         if not world.eventually(lambda: self.ended() or self.ready(), 30, 0.1) or self.ended():
             raise AssertionError(f"Kamailio does not serve:\n{self.log()[-4000:]}")

@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 import threading
 
+import world
+
 HERE = pathlib.Path(__file__).resolve().parent / "web"
 MODULES = HERE / "node_modules"
 
@@ -71,7 +73,8 @@ class Browser:
     def start(self):
         self.answers[0] = queue.Queue()
         self.process = subprocess.Popen(
-            [node(), HERE / "browser.js"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, cwd=HERE
+            [node(), HERE / "browser.js"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, cwd=HERE,
+            preexec_fn=world.end_with_us,
         )
         threading.Thread(target=self.read, daemon=True).start()
         self.answer(0, 30)

@@ -6,6 +6,7 @@ has a realm of its own, which is checked when it answers: two servers can share 
 
 import base64
 import contextlib
+import ctypes
 import os
 import pathlib
 import re
@@ -63,6 +64,12 @@ def eventually(condition, seconds=10.0, pause=0.02):
         time.sleep(pause)
 
 
+def end_with_us():
+    """As preexec_fn: the kernel ends the program when the test that started it is gone, however it went."""
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class Finished:
     """A program that has ended: status, and what it wrote to each of its outputs."""
 
@@ -110,7 +117,9 @@ class Server:
 
     def start(self):
         with open(self.output, "ab") as output:
-            self.process = subprocess.Popen(self.command(), stdout=output, stderr=output, cwd=self.folder)
+            self.process = subprocess.Popen(
+                self.command(), stdout=output, stderr=output, cwd=self.folder, preexec_fn=end_with_us
+            )
         for host in self.hosts:
             if not eventually(lambda: self.process.poll() is not None or self.answers(host), 15):
                 break
