@@ -167,6 +167,19 @@ std::optional<ByteVector> aes_gcm_open(Bytes key, Bytes nonce, Bytes additional_
   return plaintext;
 }
 
+AesBlock aes128_encrypt(Bytes key, const AesBlock& block) {
+  check(key.size() == block.size(), "an AES-128 key has 16 bytes");
+  static const EVP_CIPHER* const aes128 = EVP_CIPHER_fetch(nullptr, "AES-128-ECB", nullptr);
+  const CipherContext context{EVP_CIPHER_CTX_new()};
+  AesBlock result{};
+  int written = 0;
+  check(EVP_EncryptInit_ex(context.get(), aes128, nullptr, key.data(), nullptr) == 1);
+  check(EVP_CIPHER_CTX_set_padding(context.get(), 0) == 1);
+  check(EVP_EncryptUpdate(context.get(), result.data(), &written, block.data(),
+                          static_cast<int>(block.size())) == 1);
+  return result;
+}
+
 bool equal_in_constant_time(Bytes a, Bytes b) {
   return a.size() == b.size() && (a.empty() || CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0);
 }

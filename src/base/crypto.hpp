@@ -30,6 +30,10 @@ inline constexpr std::size_t gcm_tag_size = 16;
 ByteVector aes_gcm_seal(Bytes key, Bytes nonce, Bytes additional_data, Bytes plaintext);
 std::optional<ByteVector> aes_gcm_open(Bytes key, Bytes nonce, Bytes additional_data, Bytes sealed);
 
+// One block of AES-128 (FIPS 197), as Milenage is built on; the key has 16 bytes. No cipher for messages.
+using AesBlock = std::array<Byte, 16>;
+AesBlock aes128_encrypt(Bytes key, const AesBlock& block);
+
 // Takes the same time for equal sizes wherever the difference lies.
 bool equal_in_constant_time(Bytes a, Bytes b);
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 namespace turnpike::crypto {
@@ -197,6 +198,14 @@ TEST(ConstantTimeEquality, IsEquality) {
 TEST(Crc32, PassesItsCheckValue) {
   EXPECT_EQ(crc32(as_bytes("123456789")), 0xcbf43926U);
   EXPECT_EQ(crc32({}), 0U);
+}
+
+TEST(Aes128, EncryptsTheBlockOfItsStandard) {  // FIPS 197, appendix C.1
+  crypto::AesBlock block{};
+  const auto plain = from_hex("00112233445566778899aabbccddeeff");
+  std::copy(plain->begin(), plain->end(), block.begin());
+  EXPECT_EQ(to_hex(crypto::aes128_encrypt(*from_hex("000102030405060708090a0b0c0d0e0f"), block)),
+            "69c4e0d86a7b0430d8cdb78070b4c55a");
 }
 
 }  // namespace
