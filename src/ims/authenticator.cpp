@@ -5,6 +5,7 @@
 
 #include "base/bytes.hpp"
 #include "base/crypto.hpp"
+#include "ims/aka.hpp"
 #include "ims/identity.hpp"
 #include "sip/headers.hpp"
 #include "sip/text.hpp"
@@ -44,11 +45,13 @@ std::string_view to_string(RefusalReason reason) {
   return "";
 }
 
-// An Authorization that answers a challenge.
+// What a REGISTER shows of its sender.
 struct Authenticator::Claim {
-  sip::DigestAlgorithm algorithm{};
+  std::string mark{};                               // integrity-protected of a trusted node
+  std::optional<sip::DigestAlgorithm> algorithm{};  // nothing: not known here
   std::string nonce{};
   std::string response{};
+  std::string auts{};
   std::string uri{};
   std::string cnonce{};
   std::string nonce_count_text{};
@@ -77,39 +80,26 @@ Verdict Authenticator::judge(const sip::Message& request, std::string_view impi,
   const auto text = [&](std::string_view name) {
     return authorization ? authorization->text(name).value_or("") : std::string{};
   };
-  std::string mark;
-  if (sender.is_trusted) mark = sip::to_lower(text("integrity-protected"));
+  Claim claim{.mark = sender.is_trusted ? sip::to_lower(text("integrity-protected")) : std::string{},
+              .algorithm = text("algorithm").empty() ? sip::DigestAlgorithm{}
+                                                     : sip::parse_digest_algorithm(text("algorithm")),
+              .nonce = text("nonce"),
+              .response = text("response"),
+              .auts = text("auts"),
+              .uri = text("uri"),
+              .cnonce = text("cnonce"),
+              .nonce_count_text = text("nc")};
+  if (text("qop").empty()) {
+    claim.nonce_count_text.clear();
+  } else {
+    claim.nonce_count = parse_nonce_count(claim.nonce_count_text);
+    if (!claim.nonce_count || claim.cnonce.empty() || !sip::equal_ignoring_case(text("qop"), "auth"))
+      return Refused{.status_code = 400, .reason = RefusalReason::malformed};
+  }
   const auto subscriber = subscribers_.find_private(impi);
   if (!subscriber && subscribers_.has_failed())
     return Refused{.status_code = 503, .reason = RefusalReason::unavailable};
-  Verdict verdict = Refused{.reason = RefusalReason::unknown_identity};
-  const std::string response = text("response");
-  const bool is_vouched = response.empty() && sender.is_registered &&
-                          (mark == "tls-yes" || mark == "ip-assoc-yes" || mark == "yes");
-  if (mark == "auth-done" || is_vouched) {
-    if (subscriber) verdict = Accepted{.subscriber = *subscriber};
-  } else if (response.empty()) {
-    // Whoever it is: a stranger does not learn which identities there are.
-    return challenge(impi, false, now);
-  } else {
-    const std::string algorithm = text("algorithm");
-    const auto known = algorithm.empty() ? sip::DigestAlgorithm{} : sip::parse_digest_algorithm(algorithm);
-    if (!known) return challenge(impi, false, now);
-    Claim claim{.algorithm = *known,
-                .nonce = text("nonce"),
-                .response = response,
-                .uri = text("uri"),
-                .cnonce = text("cnonce"),
-                .nonce_count_text = text("nc")};
-    if (!text("qop").empty()) {
-      claim.nonce_count = parse_nonce_count(claim.nonce_count_text);
-      if (!claim.nonce_count || claim.cnonce.empty() || !sip::equal_ignoring_case(text("qop"), "auth"))
-        return Refused{.status_code = 400, .reason = RefusalReason::malformed};
-    } else {
-      claim.nonce_count_text.clear();
-    }
-    verdict = verify(claim, subscriber, impi, now);
-  }
+  Verdict verdict = judge_claim(claim, subscriber, impi, sender, now);
   if (!std::holds_alternative<Accepted>(verdict)) return verdict;
   if (subscriber->is_barred) return Refused{.reason = RefusalReason::barred};
   if (std::find(subscriber->impus.begin(), subscriber->impus.end(), impu) == subscriber->impus.end())
@@ -117,15 +107,40 @@ Verdict Authenticator::judge(const sip::Message& request, std::string_view impi,
   return verdict;
 }
 
+// TS 24.229 section 5.4.1.2: what the edge has seen, then what the client has shown.
+Verdict Authenticator::judge_claim(const Claim& claim, const std::optional<Subscriber>& subscriber,
+                                   std::string_view impi, const Sender& sender, Now now) {
+  const bool is_known_flow = claim.mark == "tls-yes" || claim.mark == "ip-assoc-yes" || claim.mark == "yes";
+  const bool is_vouched = claim.response.empty() && sender.is_registered && is_known_flow;
+  if (claim.mark == "auth-done" || is_vouched) {
+    if (!subscriber) return Refused{.reason = RefusalReason::unknown_identity};
+    return Accepted{.subscriber = *subscriber};
+  }
+  const bool is_aka_answer = claim.algorithm && claim.algorithm->aka_version != 0;
+  if (is_aka_answer && !claim.auts.empty()) return resynchronise(claim, subscriber, impi, now);
+  // Whoever it is: a stranger does not learn which identities there are.
+  if (claim.response.empty() || !claim.algorithm) return challenge(claim, subscriber, impi, false, now);
+  return verify(claim, subscriber, impi, now);
+}
+
 Verdict Authenticator::verify(const Claim& claim, const std::optional<Subscriber>& subscriber,
                               std::string_view impi, Now now) {
-  std::string_view ha1;
-  if (subscriber && subscriber->digest) {
-    const Secret& secret = claim.algorithm.hash == sip::DigestHash::md5 ? subscriber->digest->ha1_md5
-                                                                        : subscriber->digest->ha1_sha256;
+  const sip::DigestHash hash = claim.algorithm->hash;
+  std::string ha1;
+  if (claim.algorithm->aka_version != 0) {
+    const auto nonce = AkaNonce::parse(claim.nonce);
+    if (nonce && subscriber && subscriber->aka) {
+      const Milenage milenage{subscriber->aka->k.reveal(), subscriber->aka->opc.reveal()};
+      const Secret password = make_aka_password(*claim.algorithm, milenage.f2345(nonce->rand));
+      ha1 = sip::make_ha1(hash, impi, settings_.domain, password.reveal_text());
+    }
+  } else if (subscriber && subscriber->digest) {
+    const Secret& secret =
+        hash == sip::DigestHash::md5 ? subscriber->digest->ha1_md5 : subscriber->digest->ha1_sha256;
     ha1 = secret.reveal_text();
   }
-  sip::DigestProof proof{.hash = claim.algorithm.hash,
+  // The uri is taken as it stands: a proxy between may have written the Request-URI anew.
+  sip::DigestProof proof{.hash = hash,
                          .ha1 = ha1,
                          .nonce = claim.nonce,
                          .nonce_count = claim.nonce_count_text,
@@ -139,7 +154,7 @@ Verdict Authenticator::verify(const Claim& claim, const std::optional<Subscriber
   if (!subscriber) return Refused{.reason = RefusalReason::unknown_identity};
   if (ha1.empty() || !is_right) return Refused{.reason = RefusalReason::wrong_response};
   // RFC 7616 section 3.3: stale says that the password was right.
-  if (!use_nonce(claim, impi, now)) return challenge(impi, true, now);
+  if (!use_nonce(claim, impi, now)) return challenge(claim, subscriber, impi, true, now);
   Accepted accepted{.subscriber = *subscriber};
   if (claim.nonce_count) {
     proof.method = {};
@@ -150,18 +165,76 @@ Verdict Authenticator::verify(const Claim& claim, const std::optional<Subscriber
   return accepted;
 }
 
-Challenged Authenticator::challenge(std::string_view impi, bool is_stale, Now now) {
+Verdict Authenticator::challenge(const Claim& claim, const std::optional<Subscriber>& subscriber,
+                                 std::string_view impi, bool is_stale, Now now) {
+  const bool asks_for_aka = claim.mark == "tls-connected" || claim.mark == "no" ||
+                            (claim.algorithm && claim.algorithm->aka_version != 0);
+  if (subscriber && subscriber->aka && (asks_for_aka || !subscriber->digest))
+    return challenge_card(claim, *subscriber, impi, now);
   const std::string nonce = make_nonce(impi, now);
   Challenged challenged;
   // RFC 8760 section 2.4: the one that is preferred first.
-  for (const std::string_view algorithm : {"SHA-256", "MD5"}) {
-    std::string row = "Digest realm=\"" + settings_.domain + "\", nonce=\"" + nonce + "\", algorithm=";
-    row += algorithm;
-    row += ", qop=\"auth\"";
-    if (is_stale) row += ", stale=true";
-    challenged.rows.push_back(std::move(row));
-  }
+  for (const std::string_view algorithm : {"SHA-256", "MD5"})
+    challenged.rows.push_back(make_row(nonce, algorithm, is_stale));
   return challenged;
+}
+
+std::string Authenticator::make_row(std::string_view nonce, std::string_view algorithm, bool is_stale) const {
+  std::string row = "Digest realm=\"" + settings_.domain + "\", nonce=\"";
+  row += nonce;
+  row += "\", algorithm=";
+  row += algorithm;
+  row += ", qop=\"auth\"";
+  if (is_stale) row += ", stale=true";
+  return row;
+}
+
+// --- AKA --------------------------------------------------------------------------------------------------
+
+Verdict Authenticator::challenge_card(const Claim& claim, const Subscriber& subscriber, std::string_view impi,
+                                      Now now) {
+  // TS 24.229 section 5.4.1.2.1: tls-connected means AKA without IPsec, which has version 2 alone.
+  sip::DigestAlgorithm algorithm{.hash = sip::DigestHash::md5, .aka_version = 1};
+  if (claim.mark == "tls-connected")
+    algorithm = {.hash = sip::DigestHash::sha256, .aka_version = 2};
+  else if (claim.algorithm && claim.algorithm->aka_version != 0)
+    algorithm = *claim.algorithm;
+  // The next sequence, with index 0. A challenge whose number was not kept could be made twice.
+  const std::uint64_t sqn = ((subscriber.aka->sqn >> sqn_index_bits) + 1) << sqn_index_bits;
+  if (sqn >= sqn_bound || !subscribers_.store_sqn(impi, sqn))
+    return Refused{.status_code = 503, .reason = RefusalReason::unavailable, .impi = std::string{impi}};
+  AkaNonce nonce{.rand = random_.draw<16>()};
+  nonce.autn = make_autn(*subscriber.aka, nonce.rand, sqn);
+  std::array<Byte, nonce_time_size> time{};
+  store_big<std::uint64_t>(time.data(), static_cast<std::uint64_t>(now.wall.time_since_epoch().count()));
+  nonce.data.assign(time.begin(), time.end());
+  const auto mac = mac_of(nonce, impi);
+  nonce.data.insert(nonce.data.end(), mac.begin(), mac.end());
+  Challenged challenged;
+  challenged.rows.push_back(make_row(nonce.text(), sip::to_string(algorithm), false));
+  return challenged;
+}
+
+// RFC 3310 section 3.4: the card has seen a higher number. MAC-S proves that it is the card that says so.
+Verdict Authenticator::resynchronise(const Claim& claim, const std::optional<Subscriber>& subscriber,
+                                     std::string_view impi, Now now) {
+  const auto nonce = AkaNonce::parse(claim.nonce);
+  if (!nonce || !subscriber || !subscriber->aka || !nonce_time(claim.nonce, impi))
+    return challenge(claim, subscriber, impi, false, now);
+  const auto sqn = open_auts(*subscriber->aka, nonce->rand, claim.auts);
+  if (!sqn) return Refused{.reason = RefusalReason::wrong_response, .impi = std::string{impi}};
+  Subscriber corrected = *subscriber;
+  // TS 33.102 section 6.3.5: a number of the past changes nothing, for the next one is above it already.
+  corrected.aka->sqn = std::max(subscriber->aka->sqn, *sqn);
+  return challenge_card(claim, corrected, impi, now);
+}
+
+// Over all of the nonce but the MAC itself.
+crypto::Sha256 Authenticator::mac_of(const AkaNonce& nonce, std::string_view impi) const {
+  ByteVector bytes{nonce.rand.begin(), nonce.rand.end()};
+  bytes.insert(bytes.end(), nonce.autn.begin(), nonce.autn.end());
+  bytes.insert(bytes.end(), nonce.data.begin(), nonce.data.begin() + nonce_time_size);
+  return crypto::hmac_sha256(key_, bytes, as_bytes(impi));
 }
 
 // --- nonces -----------------------------------------------------------------------------------------------
@@ -178,13 +251,22 @@ std::string Authenticator::make_nonce(std::string_view impi, Now now) {
 }
 
 std::optional<WallTime> Authenticator::nonce_time(std::string_view nonce, std::string_view impi) const {
+  const auto time_of = [](const Byte* at) {
+    return WallTime{Duration{static_cast<std::int64_t>(load_big<std::uint64_t>(at))}};
+  };
   const auto bytes = from_hex(nonce);
-  if (!bytes || bytes->size() != nonce_size) return std::nullopt;
-  const auto mac =
-      crypto::hmac_sha256(key_, Bytes{*bytes}.first(nonce_size - nonce_mac_size), as_bytes(impi));
-  if (!crypto::equal_in_constant_time(Bytes{mac}.first(nonce_mac_size), Bytes{*bytes}.last(nonce_mac_size)))
+  if (bytes && bytes->size() == nonce_size) {
+    const auto mac =
+        crypto::hmac_sha256(key_, Bytes{*bytes}.first(nonce_size - nonce_mac_size), as_bytes(impi));
+    if (crypto::equal_in_constant_time(Bytes{mac}.first(nonce_mac_size), Bytes{*bytes}.last(nonce_mac_size)))
+      return time_of(bytes->data());
     return std::nullopt;
-  return WallTime{Duration{static_cast<std::int64_t>(load_big<std::uint64_t>(bytes->data()))}};
+  }
+  const auto aka = AkaNonce::parse(nonce);
+  if (!aka || aka->data.size() != nonce_time_size + sizeof(crypto::Sha256)) return std::nullopt;
+  if (!crypto::equal_in_constant_time(mac_of(*aka, impi), Bytes{aka->data}.last(sizeof(crypto::Sha256))))
+    return std::nullopt;
+  return time_of(aka->data.data());
 }
 
 // False: it is not ours, too old, or this count was used before (RFC 7616 section 5.12).

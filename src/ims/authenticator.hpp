@@ -1,7 +1,7 @@
 #pragma once
-// Authenticator decides whether a REGISTER is its subscriber's: SIP Digest (TS 33.203 annex N, RFC 8760) and
-// Trusted Node Authentication (annex U), as TS 24.229 section 5.4.1 has them. Nonces keep no state until they
-// have been answered rightly.
+// Authenticator decides whether a REGISTER is its subscriber's: SIP Digest (TS 33.203 annex N, RFC 8760), IMS
+// AKA over it (annex X) and Trusted Node Authentication (annex U), as TS 24.229 section 5.4.1 has them.
+// Nonces keep no state until they have been answered rightly.
 
 #include <array>
 #include <cstdint>
@@ -13,8 +13,10 @@
 #include <variant>
 #include <vector>
 
+#include "base/crypto.hpp"
 #include "base/random.hpp"
 #include "base/time.hpp"
+#include "ims/aka.hpp"
 #include "ims/settings.hpp"
 #include "ims/subscribers.hpp"
 #include "sip/digest.hpp"
@@ -76,7 +78,15 @@ class Authenticator {
     WallTime refused_until{};  // nonces made up to here are used up
     Instant used_at{};
   };
-  [[nodiscard]] Challenged challenge(std::string_view impi, bool is_stale, Now now);
+  Verdict judge_claim(const Claim& claim, const std::optional<Subscriber>& subscriber, std::string_view impi,
+                      const Sender& sender, Now now);
+  Verdict challenge(const Claim& claim, const std::optional<Subscriber>& subscriber, std::string_view impi,
+                    bool is_stale, Now now);
+  Verdict challenge_card(const Claim& claim, const Subscriber& subscriber, std::string_view impi, Now now);
+  Verdict resynchronise(const Claim& claim, const std::optional<Subscriber>& subscriber,
+                        std::string_view impi, Now now);
+  [[nodiscard]] std::string make_row(std::string_view nonce, std::string_view algorithm, bool is_stale) const;
+  [[nodiscard]] crypto::Sha256 mac_of(const AkaNonce& nonce, std::string_view impi) const;
   [[nodiscard]] std::string make_nonce(std::string_view impi, Now now);
   // When it was made; nothing for a nonce that is not ours, or another's.
   [[nodiscard]] std::optional<WallTime> nonce_time(std::string_view nonce, std::string_view impi) const;
