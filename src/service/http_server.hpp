@@ -1,0 +1,81 @@
+#pragma once
+// A small HTTP/1.1 server (RFC 9110, RFC 9112) on the loop of its owner: https, which may ask for a client's
+// certificate, or plain http on loopback alone; with limits on sizes, time and connections.
+//
+// All calls happen on the one thread that runs the loop.
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.hpp"
+#include "service/http_client.hpp"
+
+namespace turnpike::service {
+
+struct HttpServerSettings {
+  SocketAddress listen{};
+  std::string certificate_file{};  // PEM, with its chain; empty: plain http, for a loopback address alone
+  std::string key_file{};
+  std::string client_ca_file{};             // who may vouch for clients; empty: no certificate is asked for
+  bool requires_client_certificate = true;  // where client_ca_file is set: without one no request is read
+  std::size_t body_bytes_max = std::size_t{64} * 1024;
+  std::uint32_t header_bytes_max = 16 * 1024;
+  std::size_t connections_max = 256;  // more are closed at once
+  std::chrono::seconds idle_max{60};  // between two requests
+  std::chrono::seconds deadline{10};  // for a handshake, and for all of a request once it has begun
+};
+
+struct HttpPeer {
+  SocketAddress remote{};
+  // DNS and URI names of the certificate that was verified, and its common name; empty without one.
+  std::vector<std::string> names{};
+};
+
+struct ServedRequest {
+  HttpPeer peer{};
+  std::string method{};
+  std::string target{};  // path and query as they were sent
+  HttpFields fields{};
+  std::string body{};
+
+  [[nodiscard]] std::string_view path() const;
+  // Of the query, decoded; nothing when it is absent or malformed.
+  [[nodiscard]] std::optional<std::string> find_query(std::string_view name) const;
+  // The first field of this name, whatever its case.
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
+};
+
+// "%41+b" as a form's value or a path's segment has it; nothing where an escape is none.
+std::optional<std::string> decode_percent(std::string_view text, bool plus_is_space);
+std::string encode_percent(std::string_view text);
+
+class HttpServer {
+ public:
+  // At most once, from the loop; never called, the connection is closed.
+  using Respond = std::move_only_function<void(HttpResponse)>;
+  using Handler = std::function<void(ServedRequest, Respond)>;
+
+  // A sentence where the address or a file cannot be used.
+  static std::expected<std::unique_ptr<HttpServer>, std::string> start(boost::asio::io_context& loop,
+                                                                       const HttpServerSettings& settings,
+                                                                       Handler handler);
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+  ~HttpServer();  // closes everything
+
+  [[nodiscard]] SocketAddress listener() const;  // with the port that the kernel chose where it was 0
+
+ private:
+  class Core;
+  explicit HttpServer(std::shared_ptr<Core> core);
+  std::shared_ptr<Core> core_;
+};
+
+}  // namespace turnpike::service
