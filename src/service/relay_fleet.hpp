@@ -1,0 +1,77 @@
+#pragma once
+// The relays of an issuer behind their HTTPS interface (docs/credential-interface.md): what is put goes to
+// all that live and is done with the first acknowledgement of one whose URIs are handed out; what is revoked
+// is done when all that live have obeyed. A relay that was away is brought up to date before it is offered
+// again.
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "service/http_client.hpp"
+#include "service/relay_port.hpp"
+
+namespace turnpike::service {
+
+struct RelaySettings {
+  std::string url{};  // "https://relay1.ims.example:8443"
+  std::string region{};
+  std::vector<std::string> uris{};  // RFC 7065: what clients are told
+  std::string certificate_file{};   // ours, which the relay's authority vouches for
+  std::string key_file{};
+  std::string ca_file{};  // who vouches for the relay
+};
+
+struct RelayFleetSettings {
+  std::vector<RelaySettings> relays{};
+  std::string realm{};                              // a relay of another realm is not offered; empty: of any
+  std::vector<std::string> regions{};               // the nearest first; others come behind them
+  std::size_t offered_max = 3;                      // relays whose URIs are handed out together
+  std::chrono::milliseconds deadline{500};          // of one exchange
+  std::chrono::milliseconds full_deadline{30'000};  // of a full state
+  std::chrono::milliseconds health_every{2000};
+  std::chrono::milliseconds pause_min{250};  // before a relay that failed is tried again, doubled each time
+  std::chrono::milliseconds pause_max{30'000};
+  std::size_t changes_per_request_max = 500;
+  std::size_t waiting_max = 10'000;  // changes per relay; beyond, it is sent the full state instead
+};
+
+struct RelayStatus {  // for an operator
+  std::string url{};
+  bool is_live = false;
+  bool is_offered = false;
+  double load = 0;  // of the fuller of allocations and credentials, 0 to 1
+  std::uint64_t sequence = 0;
+  std::string problem{};  // the last one; empty while it lives
+};
+
+class RelayFleet final : public RelayPort {
+ public:
+  // The URIs of the relays that live, in the order in which clients should try them.
+  using Offer = std::function<void(std::vector<std::string> uris)>;
+
+  // `on_offer` is called from the loop whenever the URIs change. The error is a sentence.
+  static std::expected<std::unique_ptr<RelayFleet>, std::string> start(boost::asio::io_context& loop,
+                                                                       RelayFleetSettings settings,
+                                                                       Random& random, Offer on_offer);
+  ~RelayFleet() override;
+  RelayFleet(const RelayFleet&) = delete;
+  RelayFleet& operator=(const RelayFleet&) = delete;
+
+  void put(const credentials::PushedCredential& credential, Completion on_done) override;
+  void revoke(const credentials::Revocation& revocation, Completion on_done) override;
+
+  [[nodiscard]] std::vector<RelayStatus> status() const;
+
+ private:
+  class Core;
+  explicit RelayFleet(std::shared_ptr<Core> core);
+  std::shared_ptr<Core> core_;
+};
+
+}  // namespace turnpike::service
