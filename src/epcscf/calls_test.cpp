@@ -1,0 +1,368 @@
+#include "epcscf/calls.hpp"
+
+#include <gtest/gtest.h>
+
+#include "epcscf/test_world.hpp"
+
+namespace turnpike::epcscf {
+namespace {
+
+using namespace test;
+
+const std::string scscf_route = "<sip:orig@scscf.ims.example:6060;lr>";
+const std::string far_contact = "Contact: <sip:bob@192.0.2.77:5062>\r\n";
+
+struct Text {
+  std::string method = "INVITE";
+  std::string target = "sip:bob@ims.example";
+  std::string rows{};
+  std::string to_tag{};
+  std::string call_id = "call1";
+  std::string number = "1";
+  std::string branch{};
+};
+
+class CallWorld : public World {
+ public:
+  explicit CallWorld(Settings settings = make_settings()) : World(std::move(settings)) {
+    send(make_register({.authorization = digest_answer}));
+    const std::string sent = take_core("REGISTER");
+    path = value(sent, "Path");
+    answer_core(sent, 200, make_accepted());
+    take_client();
+    to_core.clear();
+    hops.clear();
+    reports.clear();
+  }
+  std::string make(const Text& text, std::string_view via = "SIP/2.0/WSS df7jal.invalid") {
+    const std::string branch = text.branch.empty() ? "z9hG4bKc" + next_word() : text.branch;
+    return text.method + ' ' + text.target + " SIP/2.0\r\nVia: " + std::string{via} + ";branch=" + branch +
+           "\r\nMax-Forwards: 70\r\nFrom: <sip:alice@ims.example>;tag=a\r\nTo: <sip:bob@ims.example>" +
+           (text.to_tag.empty() ? "" : ";tag=" + text.to_tag) + "\r\nCall-ID: " + text.call_id +
+           "\r\nCSeq: " + text.number + ' ' + text.method + "\r\n" + text.rows + "\r\n";
+  }
+  std::string make_from_core(const Text& text) { return make(text, "SIP/2.0/UDP 192.0.2.10:5060"); }
+
+  // An INVITE of the WIC that was answered; gives the Route that the WIC has learned.
+  std::string establish_originating() {
+    send(make({.rows = "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n"}));
+    const std::string sent = take_core("INVITE");
+    const std::string recorded = value(sent, "Record-Route");
+    core_record_route = recorded;
+    answer_core(sent, 200,
+                "Record-Route: <sip:mo@scscf.ims.example:6060;lr>\r\nRecord-Route: " + recorded + "\r\n" +
+                    far_contact);
+    take_client();  // 200
+    const std::string& answer = last_client;
+    const auto message = sip::Message::parse(answer);
+    std::vector<std::string> rows;
+    sip::ValueCursor cursor{*message, sip::HeaderName::record_route};
+    while (const auto row = cursor.next()) rows.emplace_back(*row);
+    EXPECT_EQ(rows.size(), 2U);
+    hops.clear();
+    return "Route: " + rows.back() + ", " + rows.front() + "\r\n";
+  }
+  std::string take_client(FlowId flow = alice_flow) {
+    last_client = World::take_client(flow);
+    return last_client;
+  }
+
+  std::string path;
+  std::string core_record_route;
+  std::string last_client;
+};
+
+TEST(Originating, FollowsTheServiceRouteUnderTheRegisteredIdentity) {
+  CallWorld world;
+  world.send(world.make({.rows = "Route: <sip:evil.example;lr>\r\nP-Preferred-Identity: <tel:+1-555-0100>\r\n"
+                                 "P-Asserted-Identity: <sip:root@ims.example>\r\n"
+                                 "Turn-Credentials: request\r\nContent-Type: application/sdp\r\n"
+                                 "Content-Length: 3\r\n"}) +
+             "v=0");
+  const std::string sent = world.take_core();
+  EXPECT_EQ(world.hops.front(), (sip::Hop{sip::Transport::udp, "scscf.ims.example", 6060}));
+  EXPECT_EQ(value(sent, "Route"), scscf_route);
+  EXPECT_EQ(value(sent, "P-Asserted-Identity"), "<tel:+15550100>");
+  EXPECT_EQ(value(sent, "P-Preferred-Identity"), "");
+  EXPECT_NE(value(sent, "P-Charging-Vector"), "");
+  EXPECT_TRUE(holds(value(sent, "Record-Route"), "@epcscf.ims.example:5070;lr>"));
+  EXPECT_TRUE(sent.ends_with("\r\n\r\nv=0"));
+  EXPECT_EQ(value(sent, "Max-Forwards"), "69");
+}
+
+TEST(Originating, AnIdentityOfOthersBecomesTheDefaultOne) {
+  CallWorld world;
+  world.send(world.make({.method = "MESSAGE", .rows = "P-Preferred-Identity: <sip:bob@ims.example>\r\n"}));
+  EXPECT_EQ(value(world.take_core(), "P-Asserted-Identity"), "<sip:alice@ims.example>");
+}
+
+TEST(Originating, NeedsARegistrationOnThisConnection) {
+  CallWorld world;
+  world.connect(bob_flow);
+  for (const auto* method : {"INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "REFER", "INFO", "PUBLISH"}) {
+    world.send(world.make({.method = method}), bob_flow);
+    EXPECT_EQ(status(world.take_client(bob_flow)), 403) << method;
+  }
+  EXPECT_TRUE(world.to_core.empty());
+}
+
+TEST(Originating, ACallIsEstablishedAndEnds) {
+  CallWorld world;
+  const std::string route = world.establish_originating();
+  EXPECT_TRUE(world.take_report<CallStarted>()->is_originating);
+  EXPECT_EQ(world.proxy.counters().calls_active, 1U);
+  const Text ack{.method = "ACK", .target = "sip:bob@192.0.2.77:5062", .rows = route, .to_tag = "far"};
+  world.send(world.make(ack));
+  std::string sent = world.take_core("ACK");
+  EXPECT_EQ(value(sent, "Route"), "<sip:mo@scscf.ims.example:6060;lr>");
+  EXPECT_EQ(world.hops.back().host, "scscf.ims.example");
+  for (const auto* method : {"INVITE", "UPDATE", "INFO", "PRACK", "NOTIFY", "REFER", "BYE"}) {
+    world.send(world.make({.method = method,
+                           .target = "sip:bob@192.0.2.77:5062",
+                           .rows = route,
+                           .to_tag = "far",
+                           .number = "2"}));
+    sent = world.take_core(method);
+    EXPECT_EQ(value(sent, "Route"), "<sip:mo@scscf.ims.example:6060;lr>") << method;
+    world.answer_core(sent, 200);
+    EXPECT_EQ(status(world.take_client()), 200);
+  }
+  EXPECT_TRUE(world.take_report<CallEnded>());
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
+TEST(Originating, NobodySendsElsewhereWithinADialog) {
+  CallWorld world;
+  const std::string route = world.establish_originating();
+  const std::string own = route.substr(0, route.find(','));
+  world.send(
+      world.make({.method = "BYE", .target = "sip:victim.example", .rows = own + "\r\n", .to_tag = "far"}));
+  EXPECT_EQ(status(world.take_client()), 403);
+  world.send(world.make({.method = "BYE", .rows = own + ", <sip:victim.example;lr>\r\n", .to_tag = "far"}));
+  EXPECT_EQ(status(world.take_client()), 403);
+  world.send(world.make({.method = "BYE", .rows = "Route: <sip:victim.example;lr>\r\n", .to_tag = "far"}));
+  EXPECT_EQ(status(world.take_client()), 403);
+  std::string forged = route;
+  forged[route.find("sip:") + 6] = forged[route.find("sip:") + 6] == 'A' ? 'B' : 'A';
+  world.send(world.make({.method = "BYE", .rows = forged, .to_tag = "far"}));
+  EXPECT_EQ(status(world.take_client()), 403);
+  // Somebody else's connection.
+  world.connect(bob_flow);
+  world.send(world.make({.method = "BYE", .rows = route, .to_tag = "far"}), bob_flow);
+  EXPECT_EQ(status(world.take_client(bob_flow)), 403);
+  EXPECT_TRUE(world.to_core.empty());
+}
+
+TEST(Originating, IsCancelled) {
+  CallWorld world;
+  world.send(world.make({.branch = "z9hG4bKinvite"}));
+  const std::string sent = world.take_core("INVITE");
+  world.answer_core(sent, 180);
+  EXPECT_EQ(status(world.take_client()), 180);
+  world.send(world.make({.method = "CANCEL", .branch = "z9hG4bKinvite"}));
+  EXPECT_EQ(status(world.take_client()), 200);
+  const std::string cancel = world.take_core("CANCEL");
+  EXPECT_EQ(value(cancel, "Via"), value(sent, "Via").substr(0, value(sent, "Via").find(", ")));
+  world.answer_core(sent, 487);
+  EXPECT_EQ(status(world.take_client()), 487);
+  world.take_core("ACK");
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+  world.send(world.make({.method = "CANCEL", .branch = "z9hG4bKunknown"}));
+  EXPECT_EQ(status(world.take_client()), 481);
+}
+
+TEST(Originating, ACallerWhoseConnectionIsLostIsCancelled) {
+  CallWorld world;
+  world.send(world.make({}));
+  const std::string sent = world.take_core("INVITE");
+  world.answer_core(sent, 180);
+  world.close(alice_flow);
+  world.take_core("CANCEL");
+  world.answer_core(sent, 487);
+  world.advance(seconds{40});
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
+TEST(Originating, LimitsAndHopsAndOptions) {
+  Settings settings = make_settings();
+  settings.limits.calls_per_flow_max = 1;
+  CallWorld world{settings};
+  world.send(world.make({.call_id = "first"}));
+  world.send(world.make({.call_id = "second"}));
+  EXPECT_EQ(status(world.take_client()), 503);
+  std::string text = world.make({.method = "MESSAGE"});
+  world.send(text.replace(text.find("Forwards: 70"), 12, "Forwards: 0"));
+  EXPECT_EQ(status(world.take_client()), 483);
+  world.send(world.make({.method = "MESSAGE", .rows = "Proxy-Require: sec-agree\r\n"}));
+  const std::string refusal = world.take_client();
+  EXPECT_EQ(status(refusal), 420);
+  EXPECT_EQ(value(refusal, "Unsupported"), "sec-agree");
+}
+
+TEST(Originating, AFailedCallDoesNotCount) {
+  CallWorld world;
+  world.send(world.make({}));
+  world.answer_core(world.take_core("INVITE"), 486);
+  EXPECT_EQ(status(world.take_client()), 486);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+  world.send(world.make({.call_id = "late"}));
+  world.proxy.on_core_failed({sip::Transport::udp, "scscf.ims.example", 6060}, world.now);
+  world.drain();
+  EXPECT_EQ(status(world.take_client()), 503);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
+// --- terminating ------------------------------------------------------------------------------------------
+
+Text incoming(const CallWorld& world, std::string rows = {}) {
+  return {.target = "sip:alice@df7jal.invalid;transport=ws",
+          .rows = "Route: " + world.path + "\r\n" + std::move(rows)};
+}
+
+TEST(Terminating, FindsTheConnectionByThePath) {
+  CallWorld world;
+  world.core_says(world.make_from_core(
+      incoming(world,
+               "Record-Route: <sip:mt@scscf.ims.example:6060;lr>\r\nContact: <sip:bob@far.invalid>\r\n"
+               "P-Asserted-Identity: <sip:bob@ims.example>\r\nP-Charging-Vector: icid-value=1\r\n"
+               "P-Charging-Function-Addresses: ccf=x\r\nP-Called-Party-ID: <tel:+15550100>\r\n"
+               "Turn-Credentials: <turn:evil.example>;username=\"a\";password=\"b\"\r\n")));
+  const std::string sent = world.take_client();
+  EXPECT_TRUE(sent.starts_with("INVITE sip:alice@df7jal.invalid;transport=ws SIP/2.0\r\n"));
+  EXPECT_EQ(value(sent, "Route"), "");
+  EXPECT_EQ(value(sent, "Turn-Credentials"), "");
+  EXPECT_EQ(value(sent, "P-Asserted-Identity"), "<sip:bob@ims.example>");
+  EXPECT_TRUE(value(sent, "Via").starts_with("SIP/2.0/WSS epcscf.ims.example:5070;branch="));
+  world.answer_client(sent, 200, alice_flow,
+                      "Record-Route: <sip:evil.example;lr>\r\nP-Asserted-Identity: <sip:root@ims.example>\r\n"
+                      "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n");
+  const std::string answer = world.take_core();
+  EXPECT_EQ(status(answer), 200);
+  EXPECT_EQ(value(answer, "Via"),
+            value(world.make_from_core({}), "Via").substr(0, 27) + value(answer, "Via").substr(27));
+  EXPECT_EQ(value(answer, "P-Asserted-Identity"), "<tel:+15550100>");
+  EXPECT_TRUE(value(answer, "Record-Route").ends_with(", <sip:mt@scscf.ims.example:6060;lr>"));
+  EXPECT_FALSE(holds(answer, "evil"));
+  EXPECT_FALSE(world.take_report<CallStarted>()->is_originating);
+
+  // Within the dialog, from both sides.
+  const std::string own = value(sent, "Record-Route").substr(0, value(sent, "Record-Route").find(", "));
+  world.core_says(world.make_from_core({.method = "ACK",
+                                        .target = "sip:alice@df7jal.invalid;transport=ws",
+                                        .rows = "Route: " + own + "\r\n",
+                                        .to_tag = "far"}));
+  EXPECT_TRUE(world.take_client().starts_with("ACK "));
+  world.send(world.make({.method = "BYE",
+                         .target = "sip:bob@far.invalid",
+                         .rows = "Route: " + own + ", <sip:mt@scscf.ims.example:6060;lr>\r\n",
+                         .to_tag = "far"}));
+  const std::string bye = world.take_core("BYE");
+  EXPECT_EQ(value(bye, "Route"), "<sip:mt@scscf.ims.example:6060;lr>");
+  world.answer_core(bye, 200);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
+TEST(Terminating, PrivacyHidesTheCaller) {
+  CallWorld world;
+  world.core_says(world.make_from_core(
+      incoming(world, "P-Asserted-Identity: <sip:bob@ims.example>\r\nPrivacy: user;id\r\n")));
+  EXPECT_EQ(value(world.take_client(), "P-Asserted-Identity"), "");
+}
+
+TEST(Terminating, ADeadConnectionIsA430) {
+  CallWorld world;
+  world.close(alice_flow);
+  world.core_says(world.make_from_core(incoming(world)));
+  EXPECT_EQ(status(world.take_core()), 430);
+  EXPECT_EQ(world.take_report<MessageRefused>()->what, BadMessage::dead_flow);
+}
+
+TEST(Terminating, AConnectionThatDiesWhileItRingsIsA430) {
+  CallWorld world;
+  world.core_says(world.make_from_core(incoming(world)));
+  world.take_client();
+  world.close(alice_flow);
+  EXPECT_EQ(status(world.take_core()), 430);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
+TEST(Terminating, AForgedTokenAndNoTokenGoNowhere) {
+  CallWorld world;
+  Text text = incoming(world);
+  char& letter = text.rows[text.rows.find("sip:") + 7];
+  letter = letter == 'B' ? 'C' : 'B';
+  world.core_says(world.make_from_core(text));
+  EXPECT_EQ(status(world.take_core()), 403);
+  world.core_says(world.make_from_core({.target = "sip:alice@df7jal.invalid"}));
+  EXPECT_EQ(status(world.take_core()), 404);
+  EXPECT_TRUE(world.to_client.empty());
+}
+
+TEST(Terminating, FollowsTheDeviceToItsNewConnection) {
+  CallWorld world;
+  world.close(alice_flow);
+  world.connect(bob_flow);
+  world.enroll({}, bob_flow);
+  world.core_says(world.make_from_core(incoming(world)));
+  EXPECT_TRUE(world.take_client(bob_flow).starts_with("INVITE "));
+}
+
+TEST(Terminating, AWicThatIsSilentIsA408) {
+  CallWorld world;
+  world.core_says(world.make_from_core(incoming(world)));
+  world.take_client();
+  world.to_core.clear();
+  world.advance(milliseconds{200});
+  EXPECT_EQ(status(world.take_core()), 100);
+  world.advance(seconds{33});
+  EXPECT_EQ(status(world.take_core()), 408);
+}
+
+TEST(Terminating, ARingThatNeverEndsIsCancelled) {
+  CallWorld world;
+  world.core_says(world.make_from_core(incoming(world)));
+  const std::string sent = world.take_client();
+  world.answer_client(sent, 180, alice_flow);
+  world.advance(seconds{186});
+  EXPECT_TRUE(world.take_client().starts_with("CANCEL "));
+}
+
+TEST(Core, IsWhoItIsConfiguredToBe) {
+  CallWorld world;
+  world.proxy.on_core_message({sip::Transport::udp, "203.0.113.9", 5060},
+                              world.make_from_core(incoming(world)), world.now);
+  world.drain();
+  EXPECT_TRUE(world.to_client.empty());
+  EXPECT_TRUE(world.to_core.empty());
+  EXPECT_EQ(world.take_report<MessageRefused>()->what, BadMessage::untrusted_source);
+}
+
+TEST(Core, IsAnsweredWhenItAsksWhetherWeLive) {
+  CallWorld world;
+  world.core_says(world.make_from_core({.method = "OPTIONS", .target = "sip:epcscf.ims.example:5070"}));
+  EXPECT_EQ(status(world.take_core()), 200);
+  world.core_says(world.make_from_core({.method = "MESSAGE", .target = "sip:epcscf.ims.example:5070"}));
+  EXPECT_EQ(status(world.take_core()), 405);
+}
+
+// The Vias of an INVITE tell its callee the branch under which its caller's request went to the core.
+TEST(Core, NobodyAnswersForIt) {
+  CallWorld world;
+  world.send(world.make({}));
+  const std::string sent = world.take_core("INVITE");
+  world.connect(bob_flow);
+  world.answer_client(sent, 200, bob_flow, far_contact);
+  EXPECT_TRUE(world.to_client.empty());
+  EXPECT_EQ(world.take_report<MessageRefused>()->what, BadMessage::stray_response);
+}
+
+TEST(Client, KeepsItsConnectionAlive) {
+  CallWorld world;
+  world.send("\r\n\r\n");
+  EXPECT_EQ(world.take_client(), "\r\n");
+  world.send("\r\n");
+  EXPECT_TRUE(world.to_client.empty());
+}
+
+}  // namespace
+}  // namespace turnpike::epcscf

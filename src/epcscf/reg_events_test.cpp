@@ -1,0 +1,160 @@
+#include "epcscf/reg_events.hpp"
+
+#include <gtest/gtest.h>
+
+#include "epcscf/test_world.hpp"
+
+namespace turnpike::epcscf {
+namespace {
+
+using namespace test;
+
+class EventWorld : public World {
+ public:
+  explicit EventWorld(Settings settings = make_settings()) : World(std::move(settings)) {
+    enroll();
+    subscription = take_core("SUBSCRIBE");
+  }
+  void accept(std::string_view expires = "3600") {
+    answer_core(subscription, 200,
+                "Expires: " + std::string{expires} + "\r\nContact: <sip:scscf.ims.example:6060>\r\n");
+  }
+  void notify(std::string_view body, std::string_view state = "active", std::string_view to = {}) {
+    const std::string tag = value(subscription, "From").substr(value(subscription, "From").find(";tag="));
+    core_says(
+        "NOTIFY sip:epcscf.ims.example:5070 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK" +
+        next_word() + "\r\nMax-Forwards: 70\r\nFrom: <sip:alice@ims.example>;tag=far\r\nTo: <sip:x>" +
+        (to.empty() ? tag : std::string{to}) + "\r\nCall-ID: " + value(subscription, "Call-ID") +
+        "\r\nCSeq: " + std::to_string(++number) + " NOTIFY\r\nSubscription-State: " + std::string{state} +
+        "\r\nEvent: reg\r\nContent-Type: application/reginfo+xml\r\nContent-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + std::string{body});
+  }
+  static std::string info(std::string_view state, std::string_view contact_state, int version = 1,
+                          std::string_view contact = "sip:alice@df7jal.invalid;transport=ws") {
+    return "<reginfo version=\"" + std::to_string(version) +
+           "\" state=\"full\"><registration aor=\"sip:alice@ims.example\" id=\"1\" state=\"" +
+           std::string{state} + "\"><contact id=\"2\" state=\"" + std::string{contact_state} +
+           "\" event=\"rejected\"><uri>" + std::string{contact} + "</uri></contact></registration></reginfo>";
+  }
+  std::string subscription;
+  int number = 0;
+};
+
+TEST(RegEvents, AreSubscribedToAfterTheFirstRegistrationAlone) {
+  EventWorld world;
+  EXPECT_TRUE(world.subscription.starts_with("SUBSCRIBE sip:alice@ims.example SIP/2.0\r\n"));
+  EXPECT_EQ(value(world.subscription, "Event"), "reg");
+  EXPECT_EQ(value(world.subscription, "Accept"), "application/reginfo+xml");
+  world.accept();
+  world.enroll();
+  EXPECT_TRUE(world.to_core.empty());
+  EXPECT_EQ(world.proxy.counters().subscriptions_active, 1U);
+}
+
+TEST(RegEvents, EndARegistrationThatTheCoreHasEnded) {
+  EventWorld world;
+  world.accept();
+  world.notify(EventWorld::info("active", "active"));
+  EXPECT_EQ(status(world.take_core()), 200);
+  EXPECT_EQ(world.proxy.counters().registrations_active, 1U);
+  world.notify(EventWorld::info("terminated", "terminated", 2), "terminated");
+  EXPECT_EQ(status(world.take_core()), 200);
+  EXPECT_EQ(world.proxy.counters().registrations_active, 0U);
+  EXPECT_EQ(world.revocations.size(), 1U);
+  EXPECT_EQ(world.take_report<Deregistered>()->trigger, EndTrigger::network);
+  ASSERT_EQ(world.closes.size(), 1U);
+  EXPECT_EQ(world.closes[0].flow, alice_flow);
+  EXPECT_EQ(world.proxy.counters().subscriptions_active, 0U);
+  world.advance(seconds{3600});
+  EXPECT_TRUE(world.to_core.empty());
+}
+
+TEST(RegEvents, OneContactOfTwoMayEnd) {
+  EventWorld world;
+  world.accept();
+  world.connect(bob_flow);
+  world.enroll({.instance = "urn:uuid:2", .contact = "<sip:alice@second.invalid;transport=ws>"}, bob_flow);
+  world.notify(EventWorld::info("active", "terminated", 1, "sip:alice@second.invalid;transport=ws"));
+  const auto kept = world.proxy.registrations(9, world.now);
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].flow, alice_flow);
+}
+
+TEST(RegEvents, AnOlderDocumentSaysNothing) {
+  EventWorld world;
+  world.accept();
+  world.notify(EventWorld::info("active", "active", 5));
+  world.notify(EventWorld::info("terminated", "terminated", 4));
+  EXPECT_EQ(world.proxy.counters().registrations_active, 1U);
+}
+
+TEST(RegEvents, ACoreThatRefusesHurtsNobody) {
+  EventWorld world;
+  world.answer_core(world.subscription, 489);
+  EXPECT_EQ(world.proxy.counters().registrations_active, 1U);
+  EXPECT_EQ(world.proxy.counters().subscriptions_active, 0U);
+  EXPECT_FALSE(value(world.enroll(), "Turn-Credentials").empty());
+}
+
+TEST(RegEvents, ACoreThatIsSilentIsAskedAgainLater) {
+  EventWorld world;
+  world.advance(seconds{33});
+  world.to_core.clear();
+  world.advance(seconds{60});
+  EXPECT_NE(value(world.take_core("SUBSCRIBE"), "Call-ID"), value(world.subscription, "Call-ID"));
+  EXPECT_EQ(world.proxy.counters().registrations_active, 1U);
+}
+
+TEST(RegEvents, AreRefreshedBeforeTheyEnd) {
+  EventWorld world;
+  world.accept("400");
+  world.advance(seconds{199});
+  EXPECT_TRUE(world.to_core.empty());
+  world.advance(seconds{1});
+  const std::string refresh = world.take_core("SUBSCRIBE");
+  EXPECT_EQ(value(refresh, "Call-ID"), value(world.subscription, "Call-ID"));
+  EXPECT_EQ(value(refresh, "CSeq"), "2 SUBSCRIBE");
+  EXPECT_TRUE(holds(value(refresh, "To"), ";tag=far"));
+  EXPECT_EQ(world.hops.back(), (sip::Hop{sip::Transport::udp, "scscf.ims.example", 6060}));
+  world.answer_core(refresh, 481);
+  world.advance(seconds{2});
+  EXPECT_NE(value(world.take_core("SUBSCRIBE"), "Call-ID"), value(world.subscription, "Call-ID"));
+}
+
+TEST(RegEvents, AreGivenUpWithTheLastRegistration) {
+  EventWorld world;
+  world.accept();
+  world.close(alice_flow);
+  world.advance(seconds{30});
+  EXPECT_EQ(value(world.take_core("SUBSCRIBE"), "Expires"), "0");
+  EXPECT_EQ(world.proxy.counters().subscriptions_active, 0U);
+}
+
+TEST(RegEvents, WhatIsMalformedOrForOthersIsRefused) {
+  EventWorld world;
+  world.accept();
+  world.notify("<!DOCTYPE a><reginfo/>");
+  EXPECT_EQ(status(world.take_core()), 400);
+  EXPECT_EQ(world.proxy.counters().bad_messages[static_cast<std::size_t>(BadMessage::bad_reginfo)], 1U);
+  world.notify(EventWorld::info("terminated", "terminated"), "active", ";tag=forged");
+  EXPECT_EQ(status(world.take_core()), 481);
+  EXPECT_EQ(world.proxy.counters().registrations_active, 1U);
+}
+
+TEST(RegEvents, ANotifyMayComeBeforeTheAnswer) {
+  EventWorld world;
+  world.notify(EventWorld::info("terminated", "terminated"));
+  EXPECT_EQ(status(world.take_core()), 200);
+  EXPECT_EQ(world.proxy.counters().registrations_active, 0U);
+}
+
+TEST(RegEvents, MayBeSwitchedOff) {
+  Settings settings = make_settings();
+  settings.has_reg_event = false;
+  World world{settings};
+  world.enroll();
+  EXPECT_TRUE(world.to_core.empty());
+}
+
+}  // namespace
+}  // namespace turnpike::epcscf
