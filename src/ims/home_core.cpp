@@ -13,6 +13,7 @@ namespace {
 using sip::HeaderName;
 
 constexpr std::uint16_t port_default = 5060;
+constexpr std::uint16_t flow_failed = 430;
 constexpr std::string_view methods =
     "REGISTER, INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS, MESSAGE, REFER, SUBSCRIBE, NOTIFY, INFO";
 
@@ -75,7 +76,7 @@ void HomeCore::on_message(const sip::Hop& from, std::string_view text, Now now) 
     return;
   }
   if (message->is_response()) {
-    on_response(*message, now);
+    on_response(from, *message, now);
   } else if (const auto text_with_source = stamped(from, *message)) {
     const auto again = sip::Message::parse(*text_with_source, settings_.limits.message);
     if (again) on_request(from, *again, now);
@@ -159,12 +160,13 @@ void HomeCore::on_cancel(const sip::NewRequest& arrival, const sip::Message& req
 void HomeCore::on_ack(const sip::Hop& from, const sip::Message& request, Now now) {
   sip::Editor edited{request};
   const auto next = router_.route(request, from, edited);
-  const auto flow = next ? hops_.flow_of(*next, now) : std::nullopt;
+  const auto flow = next ? hops_.flow_of(next->to, now) : std::nullopt;
   if (!flow) {
     ++counters_.dropped;
     return;
   }
-  effects_.emplace_back(SendTo{*next, sip::Forwarder::stamped(edited, settings_.via_to(*next), random_)});
+  effects_.emplace_back(
+      SendTo{next->to, sip::Forwarder::stamped(edited, settings_.via_to(next->to), random_)});
 }
 
 // TS 24.229 section 5.4.2.1.1: a proxy of the trust domain may watch its users, and a user itself.
@@ -226,21 +228,50 @@ void HomeCore::answer_for_ourselves(sip::ServerId id, const sip::Message& reques
 }
 
 void HomeCore::forward(sip::ServerId id, const sip::Hop& from, const sip::Message& request, Now now) {
-  sip::Editor edited{request};
-  const auto next = router_.route(request, from, edited);
-  const auto flow = next ? hops_.flow_of(*next, now) : std::nullopt;
-  if (!next || !flow) {
+  if (const auto sent = send_on(id, from, request, now); !sent) {
     ++counters_.not_routed;
-    respond(id, request, next ? Refusal{.status_code = 503, .reason = {}} : next.error(), now);
-    return;
-  }
-  const auto sent = forwarder_.forward(id, request, edited, *flow, settings_.via_to(*next), 0, now, random_);
-  if (!sent) {
-    ++counters_.not_routed;
-    respond(id, request, {.status_code = 503, .reason = {}}, now);
+    respond(id, request, sent.error(), now);
     return;
   }
   ++counters_.forwarded;
+}
+
+std::expected<void, Refusal> HomeCore::send_on(sip::ServerId id, const sip::Hop& from,
+                                               const sip::Message& request, Now now) {
+  sip::Editor edited{request};
+  const auto next = router_.route(request, from, edited);
+  if (!next) return std::unexpected(next.error());
+  const auto flow = hops_.flow_of(next->to, now);
+  if (!flow) return std::unexpected(Refusal{.status_code = 503, .reason = {}});
+  const auto sent =
+      forwarder_.forward(id, request, edited, *flow, settings_.via_to(next->to), next->binding, now, random_);
+  if (!sent) return std::unexpected(Refusal{.status_code = 503, .reason = {}});
+  if (next->binding != 0) journeys_.emplace(*sent, Journey{from, next->binding});
+  return {};
+}
+
+// RFC 5626 section 5.3: a 430 of the edge that brought the binding says that its flow is gone, and the next
+// one is tried. False where there is none.
+bool HomeCore::try_another(sip::ClientId id, const sip::Hop& from, Now now) {
+  const auto journey = journeys_.find(id);
+  const sip::Leg* leg = forwarder_.find(id);
+  if (journey == journeys_.end() || leg == nullptr) return false;
+  const std::string text = leg->request;  // for the leg moves
+  const sip::ServerId server = leg->server;
+  const auto request = sip::Message::parse(text, settings_.limits.message);
+  const auto target = request ? sip::request_uri(*request) : std::unexpected(request.error());
+  const auto callee = target ? router_.find_callee(*target) : std::nullopt;
+  const Registration* registration = callee ? registrations_.find(callee->impi) : nullptr;
+  if (registration == nullptr) return false;
+  const auto dead =
+      std::find_if(registration->bindings.begin(), registration->bindings.end(),
+                   [&](const Binding& binding) { return binding.id == journey->second.binding; });
+  if (dead == registration->bindings.end() || dead->source.host != from.host) return false;
+  const sip::Hop caller = journey->second.from;
+  registrations_.unbind(callee->impi, {dead->id}, ContactEvent::deactivated);
+  if (const auto sent = send_on(server, caller, *request, now); !sent)
+    forwarder_.refuse(id, sent.error().status_code, sent.error().reason, make_tag(), now);
+  return true;
 }
 
 void HomeCore::respond(sip::ServerId id, const sip::Message& request, const Refusal& refusal, Now now) {
@@ -250,7 +281,7 @@ void HomeCore::respond(sip::ServerId id, const sip::Message& request, const Refu
 }
 
 // RFC 3261 section 16.7.
-void HomeCore::on_response(const sip::Message& response, Now now) {
+void HomeCore::on_response(const sip::Hop& from, const sip::Message& response, Now now) {
   const auto arrival = layer_.on_response(response, now);
   const auto* fresh = std::get_if<sip::NewResponse>(&arrival);
   if (fresh == nullptr) {
@@ -260,6 +291,7 @@ void HomeCore::on_response(const sip::Message& response, Now now) {
   on_notify_answered(fresh->id, response.status_code());
   // Step 5: a 100 goes no further.
   if (forwarder_.find(fresh->id) == nullptr || response.status_code() == 100) return;
+  if (response.status_code() == flow_failed && try_another(fresh->id, from, now)) return;
   sip::Editor edited{response};
   edited.pop_via();
   forwarder_.pass_back(fresh->id, response.status_code(), edited.text(), now);
@@ -326,6 +358,7 @@ void HomeCore::obey(sip::TransactionEffect effect, Now now) {
     forwarder_.refuse(failed->id, 500, "Next Hop Unreachable", make_tag(), now);
   } else if (const auto* client = std::get_if<sip::ClientEnded>(&effect)) {
     notifies_.erase(client->id);
+    journeys_.erase(client->id);
     forwarder_.on_ended(client->id);
   } else if (const auto* server = std::get_if<sip::ServerEnded>(&effect)) {
     forwarder_.on_ended(server->id);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <expected>
 #include <map>
 #include <optional>
 #include <string>
@@ -83,8 +84,13 @@ class HomeCore {
   [[nodiscard]] std::size_t transaction_count() const { return layer_.transaction_count(); }
 
  private:
+  struct Journey {  // of a request that was forwarded to a binding
+    sip::Hop from;
+    std::uint64_t binding = 0;
+  };
   void on_request(const sip::Hop& from, const sip::Message& request, Now now);
-  void on_response(const sip::Message& response, Now now);
+  void on_response(const sip::Hop& from, const sip::Message& response, Now now);
+  bool try_another(sip::ClientId id, const sip::Hop& from, Now now);
   void on_new_request(const sip::NewRequest& arrival, const sip::Hop& from, const sip::Message& request,
                       Now now);
   void on_register(sip::ServerId id, const sip::Hop& from, const sip::Message& request, Now now);
@@ -94,6 +100,9 @@ class HomeCore {
   void send_notifies(Now now);
   void on_notify_answered(sip::ClientId id, std::uint16_t status_code);
   void forward(sip::ServerId id, const sip::Hop& from, const sip::Message& request, Now now);
+  // Whether it is on its way.
+  [[nodiscard]] std::expected<void, Refusal> send_on(sip::ServerId id, const sip::Hop& from,
+                                                     const sip::Message& request, Now now);
   void answer_for_ourselves(sip::ServerId id, const sip::Message& request, Now now);
   void respond(sip::ServerId id, const sip::Message& request, const Refusal& refusal, Now now);
   [[nodiscard]] std::string make_tag() { return to_hex(random_.draw<8>()); }
@@ -111,6 +120,7 @@ class HomeCore {
   Registrar registrar_;
   Router router_;
   RegEvents reg_events_;
+  std::map<sip::ClientId, Journey> journeys_;
   std::map<sip::ClientId, SubscriptionId> notifies_;  // on their way
   Counters counters_;
   std::deque<Effect> effects_;

@@ -25,7 +25,10 @@ std::optional<std::uint64_t> Hops::find(const sip::Hop& hop) const {
   return found == hops_.end() ? std::nullopt : std::optional{found->second.id};
 }
 
+// A walk over all of them, and therefore rare.
 void Hops::forget_old(Now now) {
+  if (swept_at_ && *swept_at_ + sweep_interval > now.mono) return;
+  swept_at_ = now.mono;
   std::erase_if(hops_, [&](const auto& entry) {
     if (entry.second.used_at + memory > now.mono) return false;
     by_id_.erase(entry.second.id);

@@ -1,6 +1,7 @@
 #pragma once
 // Hops is the numbers of the peers that the transaction layer calls flows.
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -16,6 +17,7 @@ class Hops {
  public:
   // No transaction sleeps longer without a message: timer C of a proxy is the longest.
   static constexpr std::chrono::minutes memory{10};
+  static constexpr std::chrono::seconds sweep_interval{1};
 
   explicit Hops(std::size_t hops_max) : hops_max_(hops_max) {}
 
@@ -34,6 +36,7 @@ class Hops {
 
   std::size_t hops_max_;
   std::uint64_t last_id_ = 0;
+  std::optional<Instant> swept_at_{};
   std::map<sip::Hop, Entry> hops_;
   std::unordered_map<std::uint64_t, sip::Hop> by_id_;  // looked up alone
 };

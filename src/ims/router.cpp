@@ -71,8 +71,8 @@ std::optional<std::string> Router::originator(const sip::Message& request, const
   return address ? public_identity(address->uri) : std::nullopt;
 }
 
-std::expected<sip::Hop, Refusal> Router::route(const sip::Message& request, const sip::Hop& from,
-                                               sip::Editor& edited) const {
+std::expected<NextHop, Refusal> Router::route(const sip::Message& request, const sip::Hop& from,
+                                              sip::Editor& edited) const {
   if (!is_edge(from)) return refused(403);
   if (const auto hops = edited.decrement_max_forwards(); !hops)
     return refused(hops.error().status_code(), hops.error().reason_phrase());
@@ -96,14 +96,15 @@ std::expected<sip::Hop, Refusal> Router::route(const sip::Message& request, cons
     const auto address = sip::to(request);
     const auto next = sip::hop_of(*target);
     // Within a dialog whose way we recorded, its other end may stand behind no proxy.
-    if (routes->own_count > 0 && address && address->tag() && settings_.trusts(from) && next) return *next;
+    if (routes->own_count > 0 && address && address->tag() && settings_.trusts(from) && next)
+      return NextHop{.to = *next};
     return refused(404, "No Such Domain Here");
   }
   const auto uri = sip::Uri::parse(routes->next);
   const auto next = uri ? sip::hop_of(*uri) : std::nullopt;
   if (!next) return refused(400, "Bad Route");
   if (starts_dialog(request)) edited.push_record_route('<' + settings_.own_uri({}) + '>');
-  return *next;
+  return NextHop{.to = *next};
 }
 
 // TS 24.229 section 5.4.3.2: the caller is registered, and this proxy is its own.
@@ -128,8 +129,8 @@ std::optional<Subscriber> Router::find_callee(const sip::Uri& target) const {
   return number ? subscribers_.find_public(*number) : std::nullopt;
 }
 
-std::expected<sip::Hop, Refusal> Router::route_to_callee(const sip::Message& request,
-                                                         sip::Editor& edited) const {
+std::expected<NextHop, Refusal> Router::route_to_callee(const sip::Message& request,
+                                                        sip::Editor& edited) const {
   const auto target = sip::request_uri(request);
   const auto callee = find_callee(*target);
   if (!callee && subscribers_.has_failed()) return refused(503);
@@ -150,7 +151,7 @@ std::expected<sip::Hop, Refusal> Router::route_to_callee(const sip::Message& req
   const auto uri = address ? std::optional{address->uri} : sip::Uri::parse(next_text);
   const auto next = uri ? sip::hop_of(*uri) : std::nullopt;
   if (!next) return refused(480);
-  return *next;
+  return NextHop{.to = *next, .binding = binding.id};
 }
 
 }  // namespace turnpike::ims

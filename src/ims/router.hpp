@@ -5,6 +5,7 @@
 //   caller -> edge -> Service-Route (orig) -> [callee by identity] -> Path -> edge -> contact
 //   in a dialog: Record-Route of ours, then the next Route
 
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
@@ -20,6 +21,11 @@
 
 namespace turnpike::ims {
 
+struct NextHop {
+  sip::Hop to{};
+  std::uint64_t binding = 0;  // the callee's, where it was chosen here
+};
+
 class Router {
  public:
   // All of them outlive the router.
@@ -27,8 +33,8 @@ class Router {
       : settings_(settings), subscribers_(subscribers), registrations_(registrations) {}
 
   // Edits the request for its next hop, without Via.
-  [[nodiscard]] std::expected<sip::Hop, Refusal> route(const sip::Message& request, const sip::Hop& from,
-                                                       sip::Editor& edited) const;
+  [[nodiscard]] std::expected<NextHop, Refusal> route(const sip::Message& request, const sip::Hop& from,
+                                                      sip::Editor& edited) const;
   // Whether the Routes end here and the Request-URI is of the home network: for this node, or for a
   // subscriber.
   [[nodiscard]] bool ends_here(const sip::Message& request) const;
@@ -45,8 +51,8 @@ class Router {
   [[nodiscard]] std::expected<Routes, Refusal> read_routes(const sip::Message& request) const;
   [[nodiscard]] std::expected<void, Refusal> check_originator(const sip::Message& request,
                                                               const sip::Hop& from) const;
-  [[nodiscard]] std::expected<sip::Hop, Refusal> route_to_callee(const sip::Message& request,
-                                                                 sip::Editor& edited) const;
+  [[nodiscard]] std::expected<NextHop, Refusal> route_to_callee(const sip::Message& request,
+                                                                sip::Editor& edited) const;
 
   const Settings& settings_;
   Subscribers& subscribers_;
