@@ -8,6 +8,7 @@
 #include "program/options.hpp"
 #include "program/probe_command.hpp"
 #include "program/serve_command.hpp"
+#include "program/subscriber_command.hpp"
 #include "program/terminal.hpp"
 #include "program/token_command.hpp"
 #include "program/wic_command.hpp"
@@ -29,6 +30,7 @@ int run_program(int count, const char* const* values) {
   add_bench_command(root);
   add_key_command(root);
   add_token_command(root);
+  add_subscriber_command(root);
   return tell(line.run(count, values));
 }
 
