@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t impus_max = 32;  // of one implicit registration set
 constexpr std::size_t identity_bytes_max = 255;
+constexpr std::size_t set_bytes_max = 4096;  // of them together, for P-Associated-URI is one row
 constexpr std::size_t key_size = 16;
 constexpr std::uint64_t sqn_max = (std::uint64_t{1} << 48) - 1;
 
@@ -64,11 +65,16 @@ std::optional<std::string> find_problem(const Subscriber& subscriber) {
     return "found " + std::to_string(subscriber.impus.size()) + " public identities, allowed: 1 to " +
            std::to_string(impus_max);
   std::set<std::string_view> seen;
+  std::size_t bytes = 0;
   for (const std::string& impu : subscriber.impus) {
     if (impu.size() > identity_bytes_max || public_identity(impu) != impu)
       return found("public identity", impu, "sip:user@domain or tel:+number");
+    bytes += impu.size();
     if (!seen.insert(impu).second) return found("public identity", impu, "each one once");
   }
+  if (bytes > set_bytes_max)
+    return "public identities: found " + std::to_string(bytes) +
+           " bytes together, allowed: " + std::to_string(set_bytes_max);
   if (subscriber.pool.size() > identity_bytes_max ||
       std::any_of(subscriber.pool.begin(), subscriber.pool.end(),
                   [](char c) { return c <= ' ' || c >= 0x7f; }))
