@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -158,6 +159,8 @@ class Server::Impl {
   const ServerSettings& settings() const { return settings_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
   unsigned shard_count() const { return static_cast<unsigned>(shards_.size()); }
+  bool is_draining() const { return is_draining_; }
+  void note_draining() { is_draining_ = true; }
 
  private:
   void run(std::size_t count, FunctionRef<void(Shard&)> work);
@@ -169,6 +172,7 @@ class Server::Impl {
   turn::PlainCommons plain_commons_;
   LockedCommons commons_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::atomic<bool> is_draining_ = false;
   std::mutex control_;  // held during a control call
   std::vector<std::thread> threads_;
 };
@@ -247,7 +251,9 @@ const std::vector<SocketAddress>& Server::listeners() const { return impl_->sett
 const std::vector<std::string>& Server::warnings() const { return impl_->warnings(); }
 unsigned Server::shard_count() const { return impl_->shard_count(); }
 void Server::stop() { impl_->stop(); }
+bool Server::is_draining() const { return impl_->is_draining(); }
 void Server::drain() {
+  impl_->note_draining();
   impl_->on_every_shard([](Shard& shard) { shard.drain(); });
 }
 
@@ -283,6 +289,12 @@ std::vector<credentials::PushedEntry> Server::list_pushed(const std::string& sub
   std::vector<credentials::PushedEntry> entries;
   impl_->on_first_shard([&](Shard& shard) { entries = shard.registry().pushed().list(subject); });
   return entries;
+}
+
+std::size_t Server::count_pushed() {
+  std::size_t count = 0;
+  impl_->on_first_shard([&](Shard& shard) { count = shard.registry().pushed().size(); });
+  return count;
 }
 
 std::size_t Server::revoke(const credentials::Revocation& revocation) {

@@ -56,11 +56,13 @@ class Server {
   void stop();
   // Refuses new allocations with 486 from now on; running ones go on until they end.
   void drain();
+  [[nodiscard]] bool is_draining() const;
 
   // The pushed source. put is refused when the table is full; each call is acknowledged by all shards.
   std::expected<void, std::string> put(const credentials::PushedCredential& credential);
   std::expected<void, std::string> extend(const std::string& username, WallTime expires_at);
   std::vector<credentials::PushedEntry> list_pushed(const std::string& subject = {});
+  std::size_t count_pushed();
 
   // Many changes in one turn of every shard and in this order; one result for each.
   std::vector<credentials::ChangeResult> apply(const std::vector<credentials::Change>& changes);
