@@ -31,6 +31,8 @@ void Loop::stop() {
   impl_->thread.join();
 }
 
+boost::asio::io_context& Loop::context() { return impl_->context; }
+
 void Loop::post(Task task) { asio::post(impl_->context, std::move(task)); }
 
 bool Loop::ask(FunctionRef<void()> task) {

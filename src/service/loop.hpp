@@ -7,6 +7,10 @@
 
 #include "base/function_ref.hpp"
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace turnpike::service {
 
 class Loop {
@@ -30,6 +34,8 @@ class Loop {
   // run: nothing was done then.
   bool ask(FunctionRef<void()> task);
 
+  // For what is made for this loop.
+  boost::asio::io_context& context();
   [[nodiscard]] Impl& impl() { return *impl_; }
 
  private:
