@@ -264,6 +264,19 @@ std::expected<void, std::string> Server::put(const credentials::PushedCredential
   return to_result(outcome);
 }
 
+std::vector<std::expected<void, std::string>> Server::put_all(
+    const std::vector<credentials::PushedCredential>& credentials) {
+  std::vector<credentials::PushOutcome> outcomes(credentials.size(), credentials::PushOutcome::done);
+  const WallTime wall = read_clocks().wall;
+  impl_->on_every_shard([&](Shard& shard) {
+    for (std::size_t at = 0; at < credentials.size(); ++at)
+      outcomes[at] = shard.registry().pushed().put(credentials[at], wall);
+  });
+  std::vector<std::expected<void, std::string>> results;
+  for (const credentials::PushOutcome outcome : outcomes) results.push_back(to_result(outcome));
+  return results;
+}
+
 std::expected<void, std::string> Server::extend(const std::string& username, WallTime expires_at) {
   auto outcome = credentials::PushOutcome::done;
   impl_->on_every_shard(
