@@ -199,6 +199,21 @@ std::string format_list(const Json& answer) {
   return text.empty() ? "nothing is pushed and nothing revoked\n" : text;
 }
 
+std::string format_registrations(const Json& answer) {
+  std::string text = fmt::format("{:<28} {:<34} {:<16} {:>10} {:<12} {}\n", "private identity",
+                                 "public identity", "subject", "expires in", "connected", "credentials");
+  for (const Json& entry : answer["registrations"])
+    text += fmt::format(
+        "{:<28} {:<34} {:<16} {:>10} {:<12} {}\n", text_in(entry, "impi"),
+        entry["impus"].empty() ? "" : entry["impus"][0].get<std::string>(), text_in(entry, "subject"),
+        format_duration(std::chrono::seconds{number_in(entry, "expires_in_seconds")}),
+        flag_in(entry, "is_connected") ? "yes" : "no", flag_in(entry, "has_credentials") ? "yes" : "no");
+  const auto active = number_in(answer, "active");
+  if (active > answer["registrations"].size())
+    text += fmt::format("and {} more\n", active - answer["registrations"].size());
+  return text;
+}
+
 // --- the command line
 // ---------------------------------------------------------------------------------------
 namespace {
@@ -281,6 +296,31 @@ void add_sessions(Command& admin) {
   });
 }
 
+void add_registrations(Command& admin) {
+  const auto options = std::make_shared<std::pair<ServerOptions, std::uint64_t>>(ServerOptions{}, 1000);
+  Command registrations = admin.add("registrations", "Who is registered through the eP-CSCF");
+  add_server_options(registrations, options->first)
+      .number("--max", options->second, 1, 1'000'000, "how many to show");
+  registrations.on_run([options] {
+    return ask_and_format(options->first, Json{{"command", "registrations"}, {"max", options->second}},
+                          format_registrations);
+  });
+}
+
+void add_deregister(Command& admin) {
+  const auto options = std::make_shared<std::pair<ServerOptions, std::string>>();
+  Command deregister = admin.add(
+      "deregister", "End the registrations of a private identity, with their credentials and relays");
+  add_server_options(deregister, options->first)
+      .required_text("IMPI", options->second, "the private identity, such as alice@ims.example");
+  deregister.on_run([options] {
+    return ask_and_format(
+        options->first, Json{{"command", "deregister"}, {"impi", options->second}}, [](const Json& answer) {
+          return fmt::format("ended {} registrations\n", number_in(answer, "registrations_ended"));
+        });
+  });
+}
+
 void add_stats(Command& admin) {
   const auto options = std::make_shared<std::pair<ServerOptions, bool>>();
   Command stats = admin.add("stats", "What the server has done so far");
@@ -301,6 +341,8 @@ void add_admin_command(Command root) {
   add_stats(admin);
   add_sessions(admin);
   add_list(admin);
+  add_registrations(admin);
+  add_deregister(admin);
   add_push(admin);
   add_targeted(admin, "revoke", "Take credentials back: end their allocations and refuse new ones", "revoked",
                true);

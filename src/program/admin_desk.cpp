@@ -258,6 +258,42 @@ Result explain_username(const Config& config, relay::Server& server, const Json&
   return answer;
 }
 
+Json describe(const epcscf::RegistrationView& view) {
+  Json json;
+  json["impi"] = view.impi;
+  json["impus"] = view.impus;
+  json["contact"] = view.contact;
+  json["flow"] = static_cast<std::uint64_t>(view.flow);
+  json["is_connected"] = view.is_connected;
+  json["subject"] = view.subject;
+  json["expires_in_seconds"] = view.expires_in.count();
+  json["has_credentials"] = view.has_credentials;
+  return json;
+}
+
+constexpr const char* no_epcscf = "this server has no [epcscf]";
+
+Result registrations(ControlPlane& control_plane, const Json& request) {
+  if (!control_plane.has_epcscf()) return std::unexpected(no_epcscf);
+  const auto max = number_of(request, "max", sessions_max, 1, 1'000'000);
+  if (!max) return std::unexpected(max.error());
+  Json answer;
+  answer["active"] = control_plane.epcscf()->counters().registrations_active;
+  answer["registrations"] = Json::array();
+  for (const auto& view : control_plane.registrations(*max))
+    answer["registrations"].push_back(describe(view));
+  return answer;
+}
+
+Result deregister(ControlPlane& control_plane, const Json& request) {
+  if (!control_plane.has_epcscf()) return std::unexpected(no_epcscf);
+  const std::string impi = text_of(request, "impi");
+  if (impi.empty()) return std::unexpected("deregister needs impi");
+  const std::size_t ended = control_plane.deregister(impi);
+  if (ended == 0) return std::unexpected(fmt::format("{} is not registered", impi));
+  return Json{{"registrations_ended", ended}};
+}
+
 Result reload(const ReloadOutcome& outcome) {
   if (!outcome.problems.empty())
     return std::unexpected(fmt::format("nothing was changed:\n{}", fmt::join(outcome.problems, "\n")));
@@ -281,8 +317,12 @@ std::string format_answer(Result result) {
 }  // namespace
 
 AdminDesk::AdminDesk(const Config& config, relay::Server& server, const metrics::Registry& metrics,
-                     Hooks hooks)
-    : config_(config), server_(server), metrics_(metrics), hooks_(std::move(hooks)) {}
+                     Hooks hooks, ControlPlane& control_plane)
+    : config_(config),
+      server_(server),
+      metrics_(metrics),
+      hooks_(std::move(hooks)),
+      control_plane_(control_plane) {}
 
 std::string AdminDesk::answer(std::string_view text, WallTime wall) {
   const Json request = Json::parse(text, nullptr, false);
@@ -298,6 +338,8 @@ std::string AdminDesk::answer(std::string_view text, WallTime wall) {
   if (command == "stats") return format_answer(describe(server_.counters()));
   if (command == "metrics") return format_answer(Json{{"text", metrics_.serialise()}});
   if (command == "explain") return format_answer(explain_username(config_, server_, request, wall));
+  if (command == "registrations") return format_answer(registrations(control_plane_, request));
+  if (command == "deregister") return format_answer(deregister(control_plane_, request));
   if (command == "reload") return format_answer(reload(hooks_.reload()));
   if (command == "drain") {
     hooks_.drain();

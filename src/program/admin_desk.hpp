@@ -10,6 +10,7 @@
 #include "base/metrics.hpp"
 #include "base/time.hpp"
 #include "program/config.hpp"
+#include "program/control_plane.hpp"
 #include "relay/server.hpp"
 
 namespace turnpike::program {
@@ -28,7 +29,8 @@ class AdminDesk {
   };
 
   // All of them outlive the desk; `config` is the one in force.
-  AdminDesk(const Config& config, relay::Server& server, const metrics::Registry& metrics, Hooks hooks);
+  AdminDesk(const Config& config, relay::Server& server, const metrics::Registry& metrics, Hooks hooks,
+            ControlPlane& control_plane);
 
   std::string answer(std::string_view request, WallTime wall);
 
@@ -37,6 +39,7 @@ class AdminDesk {
   relay::Server& server_;
   const metrics::Registry& metrics_;
   Hooks hooks_;
+  ControlPlane& control_plane_;
 };
 
 }  // namespace turnpike::program

@@ -4,6 +4,7 @@
 // found and what is allowed. Unknown keys are problems. Relative paths start at the folder of the file.
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,9 +12,31 @@
 #include "base/log.hpp"
 #include "base/secret.hpp"
 #include "credentials/registry.hpp"
+#include "epcscf/settings.hpp"
+#include "ims/settings.hpp"
+#include "service/door.hpp"
+#include "service/sip_endpoint.hpp"
 #include "turn/settings.hpp"
 
 namespace turnpike::program {
+
+// [epcscf]: SIP over WebSocket on one side, the IMS core on the other.
+struct EpcscfConfig {
+  service::DoorSettings door{};
+  std::vector<service::SipListener> core_listeners{};
+  // Without its provisioning, which make_provisioning() adds.
+  epcscf::Settings proxy{};
+  std::string core{};                          // as written: a SIP URI
+  std::vector<credentials::Source> sources{};  // the first is used, the others stand in for it in order
+  std::vector<std::string> uris{};             // those of [turn] unless set
+  provisioning::LifeLimits life{};
+};
+// [ims]: the embedded home core.
+struct ImsConfig {
+  std::vector<service::SipListener> listeners{};
+  std::string database{};
+  ims::Settings core{};
+};
 
 struct Config {
   std::string file;
@@ -25,6 +48,8 @@ struct Config {
   credentials::RegistrySettings credentials{};
   std::string admin_socket{};  // empty: none
   Secret opaque_id_key{};      // of `turnpike issue`; made from the first secret unless set
+  std::optional<EpcscfConfig> epcscf{};
+  std::optional<ImsConfig> ims{};
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
 };

@@ -40,6 +40,12 @@ void read_turn_section(TableReader& turn, Config& config);
 void read_credentials_section(TableReader& credentials, Config& config, SecretReader& secrets,
                               std::vector<Problem>& problems);
 
+// [epcscf] and [ims]: after [turn] and [credentials], whose values stand in for what they leave out.
+void read_control_plane(TableReader& root, Config& config, const std::filesystem::path& folder);
+std::string format_epcscf(const EpcscfConfig& epcscf);
+std::string format_ims(const ImsConfig& ims);
+std::string describe_control_plane(const Config& config);
+
 // Others than its owner may read this file.
 bool is_readable_by_others(const std::filesystem::path& file);
 // The line of `key`, for a complaint about a value that was read well but does not fit; or that of its table.

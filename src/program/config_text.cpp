@@ -5,32 +5,14 @@
 #include <vector>
 
 #include "program/config.hpp"
+#include "program/config_sections.hpp"
 #include "program/time_text.hpp"
+#include "program/toml_text.hpp"
 
 namespace turnpike::program {
 namespace {
 
 constexpr std::string_view mask = "\"(hidden)\"";
-
-// A TOML basic string.
-std::string quote(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char character : text) {
-    if (character == '"' || character == '\\')
-      quoted += {'\\', character};
-    else if (static_cast<unsigned char>(character) < 0x20 || character == 0x7f)
-      quoted += fmt::format("\\u{:04x}", static_cast<unsigned char>(character));
-    else
-      quoted += character;
-  }
-  return quoted + '"';
-}
-
-std::string quote_all(const std::vector<std::string>& texts) {
-  std::vector<std::string> quoted;
-  for (const std::string& text : texts) quoted.push_back(quote(text));
-  return fmt::format("[{}]", fmt::join(quoted, ", "));
-}
 
 template <typename Items, typename Name>
 std::vector<std::string> names_of(const Items& items, Name name) {
@@ -209,6 +191,8 @@ std::string format_config(const Config& config) {
     text += fmt::format("\n[admin]\nsocket = {}\n", quote(config.admin_socket));
   text += fmt::format("\n[log]\nlevel = \"{}\"\nformat = \"{}\"\n", name_of(config.log_level),
                       config.log_format == LogFormat::json ? "json" : "text");
+  if (config.epcscf) text += format_epcscf(*config.epcscf);
+  if (config.ims) text += format_ims(*config.ims);
   if (!config.opaque_id_key.empty()) text += fmt::format("\n[issue]\nopaque_id_key = {}\n", mask);
   return text;
 }
@@ -227,6 +211,7 @@ std::string describe_config(const Config& config) {
           ? "public addresses"
           : fmt::format("public addresses and {}", fmt::join(prefix_names(turn.peers.allow), ", ")));
   text += fmt::format("told         {}\n", fmt::join(config.uris, ", "));
+  text += describe_control_plane(config);
   text += fmt::format("admin        {}\n", config.admin_socket.empty() ? "no socket" : config.admin_socket);
   return text;
 }

@@ -16,17 +16,6 @@ using Result = std::expected<Issued, std::string>;
 
 constexpr int indent = 2;
 
-// One key for all opaque ids, so that quotas and revocation see one user behind all sources.
-std::optional<Secret> find_opaque_id_key(const Config& config) {
-  if (!config.opaque_id_key.empty()) return config.opaque_id_key;
-  const credentials::RegistrySettings& sources = config.credentials;
-  const Secret* secret = nullptr;
-  if (sources.token) secret = &sources.token->keys.front().key;
-  if (sources.computed) secret = &sources.computed->secrets.front().secret;
-  if (secret == nullptr) return std::nullopt;
-  return Secret{crypto::hmac_sha256(secret->reveal(), as_bytes("turnpike opaque id"))};
-}
-
 // Shown on the wire, by computed usernames and by kids: the same for a day, so that quotas hold, and then
 // another one, so that nobody is followed.
 std::string visible_id(const Secret& key, std::string_view user, WallTime wall) {
@@ -119,6 +108,17 @@ Result issue_token(const Config& config, const IssueRequest& request, WallTime w
 }
 
 }  // namespace
+
+// One key for all opaque ids, so that quotas and revocation see one user behind all sources.
+std::optional<Secret> find_opaque_id_key(const Config& config) {
+  if (!config.opaque_id_key.empty()) return config.opaque_id_key;
+  const credentials::RegistrySettings& sources = config.credentials;
+  const Secret* secret = nullptr;
+  if (sources.token) secret = &sources.token->keys.front().key;
+  if (sources.computed) secret = &sources.computed->secrets.front().secret;
+  if (secret == nullptr) return std::nullopt;
+  return Secret{crypto::hmac_sha256(secret->reveal(), as_bytes("turnpike opaque id"))};
+}
 
 Result issue(const Config& config, const IssueRequest& request, WallTime wall, Random& random) {
   switch (request.source) {

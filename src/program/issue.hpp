@@ -40,6 +40,9 @@ struct Issued {
 std::expected<Issued, std::string> issue(const Config& config, const IssueRequest& request, WallTime wall,
                                          Random& random);
 
+// What opaque ids are made with; nothing where no secret is configured of which it could be made.
+std::optional<Secret> find_opaque_id_key(const Config& config);
+
 // The subjects that credentials of this user may have at `wall`: what revocation of a user revokes.
 std::vector<std::string> subjects_of(const Config& config, std::string_view user, WallTime wall);
 

@@ -1,17 +1,13 @@
 #include "program/key_command.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <filesystem>
 #include <memory>
-#include <system_error>
 
 #include "program/config_command.hpp"
+#include "program/key_certificate.hpp"
+#include "program/text_file.hpp"
 #include "program/time_text.hpp"
 
 namespace turnpike::program {
@@ -27,26 +23,12 @@ std::string draw_key(std::size_t size, Random& random) {
 
 std::string_view algorithm_of(std::uint64_t size) { return size == 16 ? "A128GCM" : "A256GCM"; }
 
-std::string error_text(int reason) { return std::generic_category().message(reason); }
-
-// Never shows a key to others, not even for a moment, and never replaces one.
 Answer write_key(const std::string& file, const std::string& key, bool if_missing) {
-  std::error_code error;
-  const auto folder = std::filesystem::path{file}.parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, error);
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (descriptor < 0 && errno == EEXIST) {
-    if (if_missing) return say("");
+  const auto written = write_private_file(file, key + '\n');
+  if (written || (written.error().is_there && if_missing)) return say("");
+  if (written.error().is_there)
     return refuse(fmt::format("{} is there already, and a key is never overwritten", file));
-  }
-  if (descriptor < 0) return refuse(fmt::format("cannot write {}: {}", file, error_text(errno)));
-  const std::string line = key + '\n';
-  const bool is_written = ::write(descriptor, line.data(), line.size()) == static_cast<ssize_t>(line.size());
-  const int reason = errno;
-  ::close(descriptor);
-  if (is_written) return say("");
-  ::unlink(file.c_str());
-  return refuse(fmt::format("cannot write {}: {}", file, error_text(reason)));
+  return refuse(fmt::format("cannot write {}: {}", file, written.error().reason));
 }
 
 std::string describe_state(const credentials::TokenKey& key, WallTime wall) {
@@ -236,6 +218,7 @@ void add_key_command(Command root) {
   add_generate(key);
   add_list(key);
   add_rotate(key);
+  add_key_certificate(key);
 }
 
 }  // namespace turnpike::program

@@ -95,7 +95,7 @@ void RelayReports::on_refused(const turn::Refused& refused, Now now) {
   if (const auto counter = refused_.find(code); counter != refused_.end()) counter->second.add();
   const LogLevel level = is_challenge(refused) ? LogLevel::debug : LogLevel::info;
   if (!log_.shows(level)) return;
-  const auto left_out = admit_line(now.mono);
+  const auto left_out = budget_.admit(now.mono);
   if (!left_out) return;
   log_.write(level, is_challenge(refused) ? "challenged" : "refused",
              {{"client", refused.path.client.to_string()},
@@ -104,19 +104,6 @@ void RelayReports::on_refused(const turn::Refused& refused, Now now) {
               {"reason", refused.credential ? credentials::to_string(*refused.credential)
                                             : stun::reason_phrase(refused.code)},
               {"left_out", *left_out}});
-}
-
-std::optional<std::uint64_t> RelayReports::admit_line(Instant mono) {
-  const std::scoped_lock lock{mutex_};
-  if (mono - second_begins_ >= std::chrono::seconds{1}) {
-    second_begins_ = mono;
-    lines_in_second_ = 0;
-  }
-  if (++lines_in_second_ > refusals_per_second) {
-    ++left_out_;
-    return std::nullopt;
-  }
-  return std::exchange(left_out_, 0);
 }
 
 namespace {

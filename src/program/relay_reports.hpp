@@ -5,11 +5,11 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <vector>
 
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "program/line_budget.hpp"
 #include "relay/server.hpp"
 
 namespace turnpike::program {
@@ -27,17 +27,12 @@ class RelayReports final : public relay::Observer {
   void on_created(const turn::AllocationCreated& created);
   void on_ended(const turn::AllocationEnded& ended);
   void on_refused(const turn::Refused& refused, Now now);
-  // How many lines were left out before this one; nothing: leave this one out too.
-  std::optional<std::uint64_t> admit_line(Instant mono);
 
   Log& log_;
   std::vector<metrics::Counter> created_{};              // by Source
   std::vector<metrics::Counter> ended_{};                // by EndReason
   std::map<std::uint16_t, metrics::Counter> refused_{};  // by code
-  std::mutex mutex_{};                                   // guards what follows
-  Instant second_begins_{};
-  int lines_in_second_ = 0;
-  std::uint64_t left_out_ = 0;
+  LineBudget budget_{refusals_per_second};
 };
 
 // The relay's own counters; the relay outlives the registry's last serialise().

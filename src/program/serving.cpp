@@ -52,12 +52,13 @@ std::map<std::string, std::string> fixed_settings(const Config& config) {
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.starts_with('[')) section = line.substr(1, line.size() - 2);
     const auto equals = line.find(" = ");
-    const bool is_fixed = section.starts_with("turn") || section == "admin";
-    if (is_fixed && equals != std::string_view::npos)
+    const bool is_control = section.starts_with("epcscf") || section == "ims";
+    const bool is_fixed = section.starts_with("turn") || section == "admin" || is_control;
+    if (is_fixed && section != "epcscf.credentials" && equals != std::string_view::npos)
       settings[section + '.' + std::string{line.substr(0, equals)}] = line.substr(equals + 3);
   }
   settings["log.format"] = config.log_format == LogFormat::json ? "json" : "text";
-  settings.erase("turn.uris");
+  for (const char* key : {"turn.uris", "epcscf.certificate", "epcscf.key"}) settings.erase(key);
   return settings;
 }
 
@@ -89,6 +90,7 @@ std::expected<std::unique_ptr<Serving>, std::string> Serving::start(Config confi
 }
 
 Serving::~Serving() {
+  if (control_plane_) control_plane_->stop();
   if (server_) server_->stop();
 }
 
@@ -102,10 +104,14 @@ std::expected<void, std::string> Serving::open() {
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   add_relay_metrics(metrics_, *server_);
+  auto control_plane = ControlPlane::start(config_, *server_, log_, metrics_);
+  if (!control_plane) return std::unexpected(control_plane.error());
+  control_plane_ = std::move(*control_plane);
   metrics_.gauge("turnpike_build_info", "1, with the version as label", {{"version", TURNPIKE_VERSION}})
       .set(1);
   desk_ = std::make_unique<AdminDesk>(config_, *server_, metrics_,
-                                      AdminDesk::Hooks{[this] { return reload(); }, [this] { drain(); }});
+                                      AdminDesk::Hooks{[this] { return reload(); }, [this] { drain(); }},
+                                      *control_plane_);
   return {};
 }
 
@@ -116,6 +122,7 @@ void Serving::tell_ready() {
                             {"realm", config_.credentials.realm},
                             {"sources", source_names(config_.credentials)},
                             {"shards", server_->shard_count()}});
+  control_plane_->tell_ready();
   log_.info(
       "ready",
       {{"version", TURNPIKE_VERSION}, {"config", config_.file}, {"admin_socket", config_.admin_socket}});
@@ -136,6 +143,7 @@ void Serving::run(int signals) {
       socket_->on_polled(
           polls, [this](std::string_view request) { return desk_->answer(request, read_clocks().wall); });
   }
+  control_plane_->stop();
   server_->stop();
   log_.info("stopped");
 }
@@ -172,14 +180,30 @@ ReloadOutcome Serving::reload() {
   config_.uris = std::move(loaded.config.uris);
   log_.set_level_min(config_.log_level);
   server_->reconfigure(config_.credentials);
+  take_in_control_plane(loaded.config, outcome);
   reloads_done_.add();
   log_.info("reloaded", {{"sources", source_names(config_.credentials)}});
   return outcome;
 }
 
+void Serving::take_in_control_plane(Config& read, ReloadOutcome& outcome) {
+  if (!config_.epcscf || !read.epcscf) return;
+  EpcscfConfig& running = *config_.epcscf;
+  running.sources = std::move(read.epcscf->sources);
+  running.uris = std::move(read.epcscf->uris);
+  running.life = read.epcscf->life;
+  running.door.certificate = std::move(read.epcscf->door.certificate);
+  running.door.key = std::move(read.epcscf->door.key);
+  const auto done = control_plane_->reconfigure(config_);
+  if (done) return;
+  log_.warn("config", {{"warning", done.error()}});
+  outcome.warnings.push_back(done.error());
+}
+
 void Serving::drain() {
   if (!is_draining_) log_.info("draining", {{"allocations_active", server_->counters().allocations_active}});
   is_draining_ = true;
+  control_plane_->drain();
   server_->drain();
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The composition root of `turnpike serve`: configuration in, a running relay with its administrator's
-// socket, log and metrics out.
+// The composition root of `turnpike serve`: configuration in; a running relay, the nodes of SIP
+// that the configuration asks for, the administrator's socket, log and metrics out.
 
 #include <expected>
 #include <memory>
@@ -12,6 +12,7 @@
 #include "program/admin_desk.hpp"
 #include "program/admin_socket.hpp"
 #include "program/config.hpp"
+#include "program/control_plane.hpp"
 #include "program/relay_reports.hpp"
 #include "relay/server.hpp"
 
@@ -37,11 +38,13 @@ class Serving {
 
   relay::Server& server() { return *server_; }
   AdminDesk& desk() { return *desk_; }
+  ControlPlane& control_plane() { return *control_plane_; }
 
  private:
   Serving(Config config, Log& log);
   std::expected<void, std::string> open();
   void tell_ready();
+  void take_in_control_plane(Config& read, ReloadOutcome& outcome);
   bool obey(int signals);  // false: end
 
   Config config_;
@@ -51,6 +54,7 @@ class Serving {
   RelayReports reports_;
   std::optional<AdminSocket> socket_{};
   std::unique_ptr<relay::Server> server_{};
+  std::unique_ptr<ControlPlane> control_plane_{};
   std::unique_ptr<AdminDesk> desk_{};
   bool is_draining_ = false;
 };

@@ -1,10 +1,12 @@
 #include "program/text_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 
 namespace turnpike::program {
@@ -22,6 +24,23 @@ std::expected<std::string, std::string> read_text_file(const std::string& file) 
   ::close(descriptor);
   if (text && text->size() > text_file_bytes_max) return std::unexpected("it is larger than 1 MiB");
   return text;
+}
+
+std::expected<void, WriteRefusal> write_private_file(const std::string& file, std::string_view text) {
+  std::error_code error;
+  const auto folder = std::filesystem::path{file}.parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  const auto refuse = [](int reason) {
+    return std::unexpected(WriteRefusal{reason == EEXIST, std::generic_category().message(reason)});
+  };
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (descriptor < 0) return refuse(errno);
+  const bool is_written = ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const int reason = errno;
+  ::close(descriptor);
+  if (is_written) return {};
+  ::unlink(file.c_str());
+  return refuse(reason);
 }
 
 }  // namespace turnpike::program

@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <string>
+#include <string_view>
 
 namespace turnpike::program {
 
@@ -10,5 +11,12 @@ inline constexpr std::size_t text_file_bytes_max = std::size_t{1} << 20;
 
 // The error is the reason, in words: "No such file or directory".
 std::expected<std::string, std::string> read_text_file(const std::string& file);
+
+struct WriteRefusal {
+  bool is_there = false;  // and was left alone
+  std::string reason{};   // "Permission denied"
+};
+// For its owner alone, from the first moment; makes the folder, and never replaces a file.
+std::expected<void, WriteRefusal> write_private_file(const std::string& file, std::string_view text);
 
 }  // namespace turnpike::program

@@ -1,0 +1,119 @@
+#include "program/control_plane.hpp"
+
+#include <utility>
+
+#include "base/random.hpp"
+#include "program/issue.hpp"
+
+namespace turnpike::program {
+namespace {
+
+std::optional<provisioning::Settings> make_provisioning(const Config& config) {
+  const EpcscfConfig& epcscf = *config.epcscf;
+  if (epcscf.sources.empty()) return std::nullopt;
+  provisioning::Settings settings;
+  settings.realm = config.credentials.realm;
+  settings.uris = epcscf.uris;
+  settings.sources = epcscf.sources;
+  settings.computed = config.credentials.computed;
+  settings.token = config.credentials.token;
+  settings.life = epcscf.life;
+  // Pushed credentials alone need no key that others share.
+  const auto key = find_opaque_id_key(config);
+  settings.opaque_id_key = key ? *key : Secret{SystemRandom{}.draw<32>()};
+  return settings;
+}
+
+service::EpcscfSettings make_epcscf_settings(const Config& config) {
+  return {.door = config.epcscf->door,
+          .core = {.listeners = config.epcscf->core_listeners},
+          .proxy = make_proxy_settings(config)};
+}
+
+}  // namespace
+
+epcscf::Settings make_proxy_settings(const Config& config) {
+  epcscf::Settings settings = config.epcscf->proxy;
+  settings.provisioning = make_provisioning(config);
+  return settings;
+}
+
+ControlPlane::~ControlPlane() { stop(); }
+
+std::expected<std::unique_ptr<ControlPlane>, std::string> ControlPlane::start(const Config& config,
+                                                                              relay::Server& server, Log& log,
+                                                                              metrics::Registry& metrics) {
+  std::unique_ptr<ControlPlane> plane{new ControlPlane{log}};
+  if (auto opened = plane->open(config, server, metrics); !opened)
+    return std::unexpected(std::move(opened.error()));
+  if (plane->home_core_) plane->home_core_->start();
+  if (plane->epcscf_) plane->epcscf_->start({.relays = plane->relay_.get()});
+  return plane;
+}
+
+std::expected<void, std::string> ControlPlane::open(const Config& config, relay::Server& server,
+                                                    metrics::Registry& metrics) {
+  if (config.ims) {
+    auto book = store::SubscriberBook::open(config.ims->database);
+    if (!book) return std::unexpected("the subscribers: " + book.error().text);
+    subscribers_.emplace(std::move(*book));
+    auto core = service::HomeCoreNode::open(
+        {.endpoint = {.listeners = config.ims->listeners}, .core = config.ims->core}, *subscribers_,
+        home_core_reports_);
+    if (!core) return std::unexpected(std::move(core.error()));
+    home_core_ = std::move(*core);
+    add_home_core_metrics(metrics, *home_core_);
+  }
+  if (config.epcscf) {
+    epcscf_reports_.emplace(log_, metrics);
+    auto node = service::EpcscfNode::open(make_epcscf_settings(config), *epcscf_reports_);
+    if (!node) return std::unexpected(std::move(node.error()));
+    epcscf_ = std::move(*node);
+    relay_ = std::make_unique<LocalRelay>(server, epcscf_->loop());
+    add_epcscf_metrics(metrics, *epcscf_);
+  }
+  return {};
+}
+
+void ControlPlane::tell_ready() const {
+  if (epcscf_) {
+    for (const service::DoorListener& listener : epcscf_->listeners())
+      log_.info("listening",
+                {{"address", (listener.is_secure ? "wss:" : "ws:") + listener.address.to_string()},
+                 {"part", "epcscf"}});
+    for (const service::SipListener& listener : epcscf_->core_listeners())
+      log_.info("listening", {{"address", listener.to_string()}, {"part", "epcscf_core_side"}});
+  }
+  if (home_core_)
+    for (const service::SipListener& listener : home_core_->listeners())
+      log_.info("listening", {{"address", listener.to_string()}, {"part", "home_core"}});
+}
+
+std::expected<void, std::string> ControlPlane::reconfigure(const Config& config) {
+  if (!epcscf_) return {};
+  epcscf_->reconfigure(make_proxy_settings(config));
+  if (config.epcscf->door.certificate.empty()) return {};
+  return epcscf_->reload_certificate(config.epcscf->door.certificate, config.epcscf->door.key);
+}
+
+void ControlPlane::drain() {
+  if (epcscf_) epcscf_->drain();
+}
+
+void ControlPlane::stop() {
+  if (epcscf_) epcscf_->stop();
+  if (home_core_) home_core_->stop();
+  relay_.reset();  // done with what it was asked for
+}
+
+std::vector<epcscf::RegistrationView> ControlPlane::registrations(std::size_t max) {
+  return epcscf_ ? epcscf_->registrations(max) : std::vector<epcscf::RegistrationView>{};
+}
+
+std::size_t ControlPlane::deregister(std::string_view impi) {
+  const std::size_t ended = epcscf_ ? epcscf_->deregister(impi) : 0;
+  if (home_core_) (void)home_core_->deregister(impi);
+  return ended;
+}
+
+}  // namespace turnpike::program

@@ -1,0 +1,67 @@
+#pragma once
+// The nodes of SIP in this process, by the sections of the configuration: the eP-CSCF ([epcscf]) and the home
+// core ([ims]), each with a thread of its own.
+
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "program/config.hpp"
+#include "program/control_reports.hpp"
+#include "program/local_relay.hpp"
+#include "relay/server.hpp"
+#include "store/subscriber_book.hpp"
+
+namespace turnpike::program {
+
+class ControlPlane {
+ public:
+  // Opens everything and then serves. The error is one line, and nothing is left open then. Server, log and
+  // metrics outlive it; the configuration does not have to.
+  static std::expected<std::unique_ptr<ControlPlane>, std::string> start(const Config& config,
+                                                                         relay::Server& server, Log& log,
+                                                                         metrics::Registry& metrics);
+  ~ControlPlane();  // stops
+  ControlPlane(const ControlPlane&) = delete;
+  ControlPlane& operator=(const ControlPlane&) = delete;
+
+  // One line in the log for each door.
+  void tell_ready() const;
+  // Takes in what can change while running; the error is one line about the certificate, whose old one stays.
+  std::expected<void, std::string> reconfigure(const Config& config);
+  void drain();
+  // Clients are sent away first, then the home core ends.
+  void stop();
+
+  [[nodiscard]] bool has_epcscf() const { return epcscf_ != nullptr; }
+  std::vector<epcscf::RegistrationView> registrations(std::size_t max);
+  // How many registrations ended here; the home core, if it is here, forgets them too.
+  std::size_t deregister(std::string_view impi);
+  // Null without [epcscf] or [ims].
+  service::EpcscfNode* epcscf() { return epcscf_.get(); }
+  service::HomeCoreNode* home_core() { return home_core_.get(); }
+
+ private:
+  explicit ControlPlane(Log& log) : log_(log), home_core_reports_(log) {}
+  std::expected<void, std::string> open(const Config& config, relay::Server& server,
+                                        metrics::Registry& metrics);
+
+  Log& log_;
+  std::optional<EpcscfReports> epcscf_reports_{};
+  HomeCoreReports home_core_reports_;
+  std::optional<store::SubscriberBook> subscribers_{};
+  std::unique_ptr<service::HomeCoreNode> home_core_{};
+  std::unique_ptr<service::EpcscfNode> epcscf_{};
+  std::unique_ptr<LocalRelay> relay_{};
+};
+
+// The eP-CSCF's settings with what it hands out.
+epcscf::Settings make_proxy_settings(const Config& config);
+
+}  // namespace turnpike::program
