@@ -8,7 +8,7 @@
 #include "base/function_ref.hpp"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): the name that Asio has
 }
 
 namespace turnpike::service {

@@ -32,7 +32,7 @@ class SipFramer {
 
  private:
   void skip_line_ends();
-  std::expected<std::size_t, FramingError> read_body_size(std::string_view head) const;
+  [[nodiscard]] std::expected<std::size_t, FramingError> read_body_size(std::string_view head) const;
 
   std::size_t message_bytes_max_;
   std::string bytes_{};

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-using SSL_CTX = struct ssl_ctx_st;
+using SSL_CTX = struct ssl_ctx_st;  // NOLINT(readability-identifier-naming): the name that OpenSSL has
 
 namespace turnpike::service {
 

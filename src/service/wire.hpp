@@ -19,7 +19,7 @@ namespace turnpike::service {
 
 class Wire {
  public:
-  using executor_type = Executor;
+  using executor_type = Executor;  // NOLINT(readability-identifier-naming): the name that Asio asks for
   using Wait = asio::socket_base::wait_type;
   // What came of one try: done (with or without an error), or what to wait for before the next.
   struct Outcome {
