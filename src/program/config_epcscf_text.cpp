@@ -10,12 +10,14 @@ namespace {
 
 std::vector<std::string> names_of(const std::vector<service::SipListener>& listeners) {
   std::vector<std::string> names;
+  names.reserve(listeners.size());
   for (const service::SipListener& listener : listeners) names.push_back(listener.to_string());
   return names;
 }
 
 std::vector<std::string> names_of(const std::vector<service::DoorListener>& listeners) {
   std::vector<std::string> names;
+  names.reserve(listeners.size());
   for (const service::DoorListener& listener : listeners)
     names.push_back((listener.is_secure ? "wss:" : "ws:") + listener.address.to_string());
   return names;
@@ -23,6 +25,7 @@ std::vector<std::string> names_of(const std::vector<service::DoorListener>& list
 
 std::vector<std::string> names_of(const std::vector<credentials::Source>& sources) {
   std::vector<std::string> names;
+  names.reserve(sources.size());
   for (const credentials::Source source : sources) names.emplace_back(credentials::to_string(source));
   return names;
 }
@@ -30,6 +33,7 @@ std::vector<std::string> names_of(const std::vector<credentials::Source>& source
 // Without the brackets that a Hop has.
 std::vector<std::string> addresses_of(const std::vector<std::string>& hosts) {
   std::vector<std::string> addresses;
+  addresses.reserve(hosts.size());
   for (const std::string& host : hosts)
     addresses.push_back(host.starts_with('[') ? host.substr(1, host.size() - 2) : host);
   return addresses;

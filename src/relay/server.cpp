@@ -273,6 +273,7 @@ std::vector<std::expected<void, std::string>> Server::put_all(
       outcomes[at] = shard.registry().pushed().put(credentials[at], wall);
   });
   std::vector<std::expected<void, std::string>> results;
+  results.reserve(outcomes.size());
   for (const credentials::PushOutcome outcome : outcomes) results.push_back(to_result(outcome));
   return results;
 }

@@ -19,7 +19,7 @@ std::unexpected<std::string> refuse(const std::string& what) {
 std::expected<TlsContext, std::string> load_tls_context(const std::string& certificate,
                                                         const std::string& key) {
   ERR_clear_error();
-  const TlsContext context{SSL_CTX_new(TLS_server_method()), SSL_CTX_free};
+  TlsContext context{SSL_CTX_new(TLS_server_method()), SSL_CTX_free};
   if (!context) return refuse("a TLS context");
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_options(context.get(),
