@@ -93,7 +93,7 @@ class Browser:
         self.process.stdin.flush()
         return self.last
 
-    def answer(self, number, seconds=30):
+    def answer(self, number, seconds=60):
         try:
             said = self.answers[number].get(timeout=seconds)
         except queue.Empty:
@@ -132,7 +132,7 @@ class Page:
         """Starts a script; `finish` brings what it returns."""
         return self.browser.ask(self.name, "run", expression)
 
-    def finish(self, number, seconds=30):
+    def finish(self, number, seconds=60):
         return self.browser.answer(number, seconds)
 
     def run(self, expression):
@@ -146,7 +146,7 @@ class PhonePage:
     """A page with one phone: "jssip" or "sipjs"."""
 
     def __init__(self, browser, site, kind, **settings):
-        self.page = browser.page(f"{kind} {settings['user']}", f"{site.origin}/index.html")
+        self.page = browser.page(f"{kind} {settings['user']} {browser.last}", f"{site.origin}/index.html")
         self.user = settings["user"]
         self.aor = f"sip:{settings['user']}@{settings['realm']}"
         self.page.run(f"void (window.phone = phones.{kind}({json.dumps(settings)}))")

@@ -45,7 +45,11 @@ class WebSocket:
         host = f"{secrets.token_hex(6)}.invalid"
         self.via = f"SIP/2.0/{'WSS' if self.secure else 'WS'} {host}"
         self.contact_host = f"{host};transport=ws"
-        self._upgrade(parts, origin, subprotocol, headers, seconds)
+        try:
+            self._upgrade(parts, origin, subprotocol, headers, seconds)
+        except (HandshakeRefused, OSError):
+            self.socket.close()
+            raise
 
     def _upgrade(self, parts, origin, subprotocol, headers, seconds):
         lines = [

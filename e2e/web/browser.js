@@ -24,7 +24,9 @@ const actions = {
     pages.set(name, page);
     await page.goto(url);
   },
-  run: (name, expression) => pages.get(name).evaluate(expression),
+  async run(name, expression) {
+    return pages.get(name).evaluate(expression);
+  },
   async close(name) {
     await pages.get(name).close();
     pages.delete(name);

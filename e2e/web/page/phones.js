@@ -70,7 +70,7 @@ export class JsSipPhone extends Phone {
       this.agent.once('disconnected', (event) => reject(new Error(`disconnected: ${event.code} ${event.reason}`)));
     });
     this.agent.start();
-    return within(5000, 'connect', connected);
+    return within(30000, 'connect', connected);
   }
 
   register() {
@@ -81,7 +81,7 @@ export class JsSipPhone extends Phone {
       this.agent.once('registered', ({ response }) => resolve(response));
     });
     this.agent.register();
-    return within(15000, 'register', registered).then((response) => {
+    return within(40000, 'register', registered).then((response) => {
       this.credentials = read(form, response.getHeaders('Turn-Credentials'), response.getHeader('Content-Type'), response.body);
       return this.credentials;
     });
@@ -90,7 +90,7 @@ export class JsSipPhone extends Phone {
   unregister() {
     const ended = new Promise((resolve) => this.agent.once('unregistered', () => resolve(true)));
     this.agent.unregister();
-    return within(5000, 'unregister', ended);
+    return within(30000, 'unregister', ended);
   }
 
   follow(session) {
@@ -118,7 +118,7 @@ export class JsSipPhone extends Phone {
       this.follow(session);
       this.watch(session.connection);
     });
-    return within(20000, 'call', called);
+    return within(40000, 'call', called);
   }
 
   hangUp() {
@@ -145,7 +145,7 @@ export class SipJsPhone extends Phone {
   }
 
   connect() {
-    return within(5000, 'connect', this.agent.start().then(() => true));
+    return within(30000, 'connect', this.agent.start().then(() => true));
   }
 
   register() {
@@ -160,7 +160,7 @@ export class SipJsPhone extends Phone {
         },
       });
     });
-    return within(15000, 'register', registered).then((message) => {
+    return within(40000, 'register', registered).then((message) => {
       this.credentials = read(form, message.getHeaders('Turn-Credentials'), message.getHeader('Content-Type'), message.body);
       return this.credentials;
     });
@@ -171,7 +171,7 @@ export class SipJsPhone extends Phone {
       this.registerer.stateChange.addListener((state) => state === RegistererState.Unregistered && resolve(true));
     });
     this.registerer.unregister();
-    return within(5000, 'unregister', ended);
+    return within(30000, 'unregister', ended);
   }
 
   options() {
@@ -196,7 +196,7 @@ export class SipJsPhone extends Phone {
       inviter.stateChange.addListener((state) => state === SessionState.Established && resolve(true));
       inviter.invite({ requestDelegate: { onReject: ({ message }) => reject(new Error(`${message.statusCode} ${message.reasonPhrase}`)) } });
     });
-    return within(20000, 'call', called);
+    return within(40000, 'call', called);
   }
 
   hangUp() {

@@ -43,7 +43,7 @@ export async function gather(iceServers) {
   });
   connection.createDataChannel('gather');
   await connection.setLocalDescription(await connection.createOffer());
-  await within(15000, 'gather', complete);
+  await within(40000, 'gather', complete);
   connection.close();
   return found;
 }
@@ -63,7 +63,7 @@ export async function connect(hereServers, thereServers) {
   await there.setRemoteDescription(here.localDescription);
   await there.setLocalDescription(await there.createAnswer());
   await here.setRemoteDescription(there.localDescription);
-  await within(15000, 'connect', Promise.all(connected));
+  await within(40000, 'connect', Promise.all(connected));
   return {
     measure: () => Promise.all(ends.map(measure)),
     close: () => ends.forEach((end) => end.close()),

@@ -1,0 +1,63 @@
+"""turnpike as relay and eP-CSCF in one process, in front of a home core of its own or of another, and WICs for it."""
+
+import certificates
+import kamailio_core
+import sip
+import websocket
+import world
+
+REALM = kamailio_core.REALM
+PASSWORDS = {"alice": "wonder land", "bob": "looking-glass"}  # of the home core's subscribers
+
+
+class EpCscf(world.Turnpike):
+    """`core` is the SIP URI of an I-CSCF; None: the home core in the same process, which knows PASSWORDS.
+
+    `origins` are those of pages that may connect; `sources` say where credentials come from. `more` sections of the
+    configuration replace these.
+    """
+
+    def __init__(self, core=None, origins=(), sources=("computed",), **more):
+        super().__init__(hosts=(world.V4,), **more)
+        self.core, self.origins, self.sources = core, list(origins), sources
+        self.key, self.certificate = certificates.make(self.folder, "localhost", world.V4)
+        self.door_port, self.mw_port, self.core_port = (kamailio_core.free_port() for _ in range(3))
+        self.door = f"wss://{world.V4}:{self.door_port}/"
+        self.own_host = f"{world.V4}:{self.mw_port}"
+        self.database = self.folder / "subscribers.db"
+        self.sections = {**self.edge_sections(), **self.sections}
+        self.write_config()
+
+    def edge_sections(self):
+        quoted = lambda words: ", ".join(map(world.toml_text, words))  # noqa: E731
+        edge = [
+            f'listen = ["wss:{world.V4}:{self.door_port}"]', f'certificate = "{self.certificate}"', f'key = "{self.key}"',
+            f'core_listen = ["udp:{self.own_host}", "tcp:{self.own_host}"]', f'home_domain = "{REALM}"',
+            f"origins = [{quoted(self.origins)}]",
+        ]  # fmt: skip
+        sections = {
+            "epcscf.credentials": f'sources = [{quoted(self.sources)}]\nuris = ["{self.uri()}?transport=udp"]',
+        }
+        if self.core:
+            edge.append(f'core = "{self.core}"')
+        else:
+            home = f"{world.V4}:{self.core_port}"
+            sections["ims"] = f'listen = ["udp:{home}", "tcp:{home}"]\ndatabase = "{self.database}"\nrealm = "{REALM}"'
+        return {"epcscf": "\n".join(edge), **sections}
+
+    def start(self):
+        if not self.core:
+            rows = [f"{user}@{REALM},{password}" for user, password in PASSWORDS.items()]
+            table = self.folder / "subscribers.csv"
+            table.write_text("\n".join(["impi,password", *rows, ""]))
+            added = world.turnpike("subscriber", "import", table, "--database", self.database)
+            if added.status:
+                raise AssertionError(f"no subscribers: {added}")
+        return super().start()
+
+    def socket(self, **more):
+        return websocket.WebSocket(self.door, **more)
+
+    def wic(self, user, password=None, **more):
+        """A WIC of the test: a sip.Agent on a WebSocket of its own."""
+        return sip.Agent(self.socket(**more), user, PASSWORDS.get(user, "") if password is None else password, REALM)

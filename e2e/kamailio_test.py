@@ -1,0 +1,118 @@
+"""turnpike as eP-CSCF in front of Kamailio's I-CSCF and S-CSCF: registration, calls, and credentials that end in time."""
+
+import re
+import unittest
+
+import epcscf
+import hss
+import kamailio_core
+import sip
+import turn
+import websocket
+import world
+
+ALICE, BOB = ("alice", "wonder land"), ("bob", "looking-glass")
+ASKING = ("Turn-Credentials", "request")
+
+
+def subscriber(name, password):
+    return hss.Subscriber(f"{name}@ims.example", password, [f"sip:{name}@ims.example"])
+
+
+def password_value(answer):
+    """(username, password) of the first value of Turn-Credentials."""
+    value = answer.header("Turn-Credentials")
+    return tuple(re.search(rf';{name}="((?:[^"\\]|\\.)*)"', value).group(1) for name in ("username", "password"))
+
+
+class WithKamailio(world.Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.core = cls.kept(kamailio_core.KamailioCore([subscriber(*ALICE), subscriber(*BOB)]))
+        cls.peer = cls.kept(world.EchoPeer())
+        cls.server = cls.kept(epcscf.EpCscf(cls.core.uri))
+
+    @classmethod
+    def kept(cls, server):
+        cls.addClassCleanup(server.clean_up)
+        return server.start()
+
+    def wic(self, user, password=""):
+        agent = self.server.wic(user, password)
+        self.addCleanup(agent.transport.close)
+        return agent
+
+    def registered(self, user, password):
+        agent = self.wic(user, password)
+        challenged, answer = agent.register_by_digest(ASKING)
+        self.assertEqual(challenged.status, 401, challenged)
+        self.assertEqual(answer.status, 200, answer)
+        return agent, answer
+
+    def assert_relays(self, credential):
+        client = turn.Client((world.V4, self.server.port), *credential)
+        self.addCleanup(client.close)
+        client.allocate()
+        client.bind((world.V4, self.peer.port))
+        self.assertTrue(client.echoes())
+        return client
+
+    def assert_refused(self, credential):
+        client = turn.Client((world.V4, self.server.port), *credential)
+        self.addCleanup(client.close)
+        with self.assertRaises(turn.Refused) as refused:
+            client.allocate()
+        self.assertEqual(refused.exception.code, 401)
+
+    def test_registers_by_digest_and_hands_out_credentials_until_the_user_leaves(self):
+        agent, answer = self.registered(*ALICE)
+        self.assertIn("<sip:alice@ims.example>", answer.header("P-Associated-URI"))
+        self.assertTrue(agent.route)
+        credential = password_value(answer)
+        client = self.assert_relays(credential)
+        try:
+            gone = agent.register(expires=0)
+            if gone.status == 401:
+                authorization = sip.digest(gone.header("WWW-Authenticate"), agent.impi, agent.password, "REGISTER", "sip:ims.example")
+                gone = agent.register(expires=0, authorization=authorization)
+            self.assertEqual(gone.status, 200, gone)
+        except websocket.Closed as closed:
+            # The core's NOTIFY of the end may overtake its 200 OK, and ends the connection.
+            self.assertEqual(closed.code, 1000)
+        self.assertTrue(world.eventually(lambda: not client.echoes(seconds=0.2)), "it relays on and on")
+        self.assert_refused(credential)
+
+    def test_refuses_a_wrong_password_without_credentials(self):
+        agent = self.wic("alice", "wrong")
+        _, answer = agent.register_by_digest(ASKING)
+        self.assertEqual(answer.status, 403, answer)
+        self.assertIsNone(answer.header("Turn-Credentials"))
+
+    def test_places_a_call_and_ends_it(self):
+        (alice, _), (bob, _) = self.registered(*ALICE), self.registered(*BOB)
+        invite = alice.invite(bob.aor, body="v=0\r\n")
+        arrived = bob.arrived("INVITE")
+        self.assertIn("alice@ims.example", arrived.header("P-Asserted-Identity"))
+        self.assertEqual(arrived.body, "v=0\r\n")
+        bob.answer(arrived, 180, "Ringing")
+        alice.wait(lambda m: m.status == 180)
+        bob.answer(arrived, 200, "OK", ("Contact", bob.contact), ("Content-Type", "application/sdp"), body="v=1\r\n")
+        answer = alice.final(invite)
+        self.assertEqual((answer.status, answer.body), (200, "v=1\r\n"), answer)
+        alice.acknowledge(invite, answer)
+        bob.arrived("ACK")
+        bye = alice.send(alice.in_dialog("BYE", invite, answer))
+        bob.answer(bob.arrived("BYE"), 200, "OK")
+        self.assertEqual(alice.final(bye).status, 200)
+
+    def test_ends_the_credentials_when_the_network_ends_the_registration(self):
+        agent, answer = self.registered(*BOB)
+        self.registered(*ALICE)  # which takes longer than turnpike's SUBSCRIBE for bob, which left before it
+        client = self.assert_relays(password_value(answer))
+        self.core.withdraw(agent.impi)
+        self.assertTrue(world.eventually(lambda: not client.echoes(seconds=0.2)), "it relays on and on")
+        self.assert_refused(password_value(answer))
+
+
+if __name__ == "__main__":
+    unittest.main()
