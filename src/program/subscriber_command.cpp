@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/secret.hpp"
+#include "program/config_command.hpp"
 #include "program/text_file.hpp"
 #include "store/subscriber_book.hpp"
 
@@ -61,6 +62,18 @@ std::string methods_of(const ims::Subscriber& subscriber) {
 }
 
 }  // namespace
+
+std::expected<std::string, Answer> find_database(const std::optional<std::string>& database,
+                                                 const std::optional<std::string>& config_file) {
+  if (database.has_value() == config_file.has_value())
+    return std::unexpected(refuse("found both or neither of --database and --config, allowed: one of them"));
+  if (database) return *database;
+  auto config = require_config(config_file);
+  if (!config) return std::unexpected(config.error());
+  if (!config->ims)
+    return std::unexpected(refuse(*config_file + ": found no [ims], which names the database"));
+  return config->ims->database;
+}
 
 Answer add_subscriber(const std::string& database, const SubscriberAddOptions& options) {
   SubscriberRow row{.impi = options.impi,
@@ -145,12 +158,27 @@ constexpr const char* import_help =
     "JSON: an array of objects with the same names, where impus is an array and barred true or false.\n"
     "All of the file is added, or nothing; each problem is named with its place.\n";
 
-void database_option(Command& command, const std::shared_ptr<std::string>& database) {
-  command.required_text("--database", *database, "the file of the subscribers");
+// Where the subscribers are: the file itself, or the configuration that names it.
+struct BookOptions {
+  std::optional<std::string> database{};
+  std::optional<std::string> config{};
+};
+using SharedBook = std::shared_ptr<BookOptions>;
+
+void book_options(Command& command, const SharedBook& book) {
+  command.text("--database", book->database, "the file of the subscribers")
+      .text("--config", book->config, "the configuration whose [ims] database it is");
+}
+
+// Runs what needs the name of the file.
+template <typename Run>
+Answer with_database(const BookOptions& book, const Run& run) {
+  const auto database = find_database(book.database, book.config);
+  return database ? run(*database) : database.error();
 }
 
 void add_add(Command& subscriber) {
-  const auto database = std::make_shared<std::string>();
+  const auto book = std::make_shared<BookOptions>();
   const auto options = std::make_shared<SubscriberAddOptions>();
   Command add = subscriber.add("add", "Add a subscriber");
   add.required_text("IMPI", options->impi, "the private identity: user@domain")
@@ -164,35 +192,43 @@ void add_add(Command& subscriber) {
       .text("--pool", options->pool, "the WWSF whose pool the identity belongs to")
       .flag("--barred", options->is_barred, "may not register")
       .explain(add_help);
-  database_option(add, database);
-  add.on_run([database, options] { return add_subscriber(*database, *options); });
+  book_options(add, book);
+  add.on_run([book, options] {
+    return with_database(*book, [&](const auto& database) { return add_subscriber(database, *options); });
+  });
 }
 
 void add_list(Command& subscriber) {
-  const auto database = std::make_shared<std::string>();
+  const auto book = std::make_shared<BookOptions>();
   const auto as_json = std::make_shared<bool>(false);
   Command list = subscriber.add("list", "List the subscribers, without their secrets");
   list.flag("--json", *as_json, "print JSON");
-  database_option(list, database);
-  list.on_run([database, as_json] { return list_subscribers(*database, *as_json); });
+  book_options(list, book);
+  list.on_run([book, as_json] {
+    return with_database(*book, [&](const auto& database) { return list_subscribers(database, *as_json); });
+  });
 }
 
 void add_remove(Command& subscriber) {
-  const auto database = std::make_shared<std::string>();
+  const auto book = std::make_shared<BookOptions>();
   const auto impi = std::make_shared<std::string>();
   Command remove = subscriber.add("remove", "Remove a subscriber; a registration ends by its time");
   remove.required_text("IMPI", *impi, "the private identity");
-  database_option(remove, database);
-  remove.on_run([database, impi] { return remove_subscriber(*database, *impi); });
+  book_options(remove, book);
+  remove.on_run([book, impi] {
+    return with_database(*book, [&](const auto& database) { return remove_subscriber(database, *impi); });
+  });
 }
 
 void add_import(Command& subscriber) {
-  const auto database = std::make_shared<std::string>();
+  const auto book = std::make_shared<BookOptions>();
   const auto file = std::make_shared<std::string>();
   Command import = subscriber.add("import", "Add all subscribers of a file");
   import.required_text("FILE", *file, "what to read: .csv or .json").explain(import_help);
-  database_option(import, database);
-  import.on_run([database, file] { return import_subscribers(*database, *file); });
+  book_options(import, book);
+  import.on_run([book, file] {
+    return with_database(*book, [&](const auto& database) { return import_subscribers(database, *file); });
+  });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // turnpike subscriber add|list|remove|import: the subscribers of the home core. Each command changes
 // everything that it was told to, or nothing.
 
+#include <expected>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,10 @@ struct SubscriberAddOptions {
   std::optional<std::string> pool{};
   bool is_barred = false;
 };
+// The file that is named, or that the [ims] of the configuration names; just one of both.
+std::expected<std::string, Answer> find_database(const std::optional<std::string>& database,
+                                                 const std::optional<std::string>& config_file);
+
 Answer add_subscriber(const std::string& database, const SubscriberAddOptions& options);
 Answer list_subscribers(const std::string& database, bool as_json);
 Answer remove_subscriber(const std::string& database, const std::string& impi);

@@ -72,6 +72,19 @@ TEST(SubscriberCommand, SaysWhatIsWrongAndAddsNothing) {
   EXPECT_EQ(list_subscribers(database, false).complaint, database + ": there is no such file");
 }
 
+TEST(SubscriberCommand, FindsTheDatabaseInTheConfiguration) {
+  TestFolder folder;
+  EXPECT_EQ(find_database("a.db", std::nullopt).value(), "a.db");
+  EXPECT_EQ(find_database("a.db", "t.toml").error().exit_status, exit_wrong);
+  EXPECT_EQ(find_database(std::nullopt, std::nullopt).error().exit_status, exit_wrong);
+  const std::string plain =
+      folder.write("plain.toml",
+                   "[turn]\nlisten = [\"udp:127.0.0.1:3478\"]\nrealm = "
+                   "\"ims.example\"\n[credentials.static]\nusers = { a = \"0123456789\" }\n");
+  EXPECT_EQ(find_database(std::nullopt, plain).error().complaint,
+            plain + ": found no [ims], which names the database");
+}
+
 TEST(SubscriberImport, TakesCsvWithQuotesAndSpaces) {
   TestFolder folder;
   const std::string database = folder / "subscribers.db";
