@@ -345,6 +345,22 @@ TEST(Core, IsAnsweredWhenItAsksWhetherWeLive) {
   EXPECT_EQ(status(world.take_core()), 405);
 }
 
+TEST(Core, ManyPlacesDoNotCrowdOutTheCoreItself) {
+  Settings settings = make_settings();
+  settings.limits.core_hops_max = 4;
+  CallWorld world{settings};
+  world.send(world.make_register());
+  world.take_core("REGISTER");
+  for (std::uint16_t port = 6000; port < 6050; ++port)
+    world.proxy.on_core_message(
+        {sip::Transport::tcp, core.host, port},
+        world.make_from_core({.method = "OPTIONS", .target = "sip:epcscf.ims.example:5070"}), world.now);
+  world.drain();
+  world.to_core.clear();
+  world.advance(milliseconds{500});
+  world.take_core("REGISTER");
+}
+
 // The Vias of an INVITE tell its callee the branch under which its caller's request went to the core.
 TEST(Core, NobodyAnswersForIt) {
   CallWorld world;

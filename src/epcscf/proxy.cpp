@@ -120,8 +120,9 @@ void Proxy::Impl::on_core_request(const sip::Message& request, const sip::Hop& f
     calls.on_core_ack(request, from);
   } else if (const auto* fresh = std::get_if<sip::NewRequest>(&arrival)) {
     const auto target = sip::request_uri(request);
-    const bool is_for_us =
-        !request.has(sip::HeaderName::route) && target && board.is_own_host(*target) && !target->has_user();
+    const auto route = sip::first_name_addr(request, sip::HeaderName::route);
+    const auto is_own = [&](const sip::Uri& uri) { return board.is_own_host(uri) && !uri.has_user(); };
+    const bool is_for_us = target && is_own(*target) && (!route || is_own(route->uri));
     if (request.method() == Method::cancel)
       calls.on_cancel(fresh->id, request, fresh->cancelled, now);
     else if (is_for_us)

@@ -158,6 +158,7 @@ void cap_lifetime(sip::Editor& edited, const sip::Message& message, std::chrono:
 
 std::expected<RegisterRequest, RegisterProblem> read_register(const sip::Message& message,
                                                               const Settings& settings) {
+  if (message.has(HeaderName::proxy_require)) return std::unexpected(RegisterProblem{420});
   RegisterRequest request;
   request.text = message.text();
   if (const auto problem = read_identities(request, message, settings)) return std::unexpected(*problem);

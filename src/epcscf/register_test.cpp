@@ -156,6 +156,22 @@ TEST(Register, RefusesHalfAMessageAndTwoInAFrame) {
   EXPECT_TRUE(world.to_core.empty());
 }
 
+TEST(Register, AProxyRequirementIsNotMet) {
+  World world;
+  world.send(world.make_register({.rows = "Proxy-Require: sec-agree\r\n"}));
+  const std::string answer = world.take_client();
+  EXPECT_EQ(status(answer), 420);
+  EXPECT_EQ(value(answer, "Unsupported"), "sec-agree");
+}
+
+TEST(Register, CredentialsAreThisNodesWordAlone) {
+  World world;
+  const std::string answer =
+      world.enroll({}, alice_flow, "Turn-Credentials: <turn:evil.example>;username=\"a\";password=\"b\"\r\n");
+  EXPECT_FALSE(holds(answer, "evil"));
+  EXPECT_TRUE(holds(value(answer, "Turn-Credentials"), "turn1.ims.example"));
+}
+
 TEST(Register, HopsRunOut) {
   World world;
   std::string text = world.make_register();

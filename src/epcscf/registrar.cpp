@@ -59,6 +59,9 @@ void Registrar::refuse(const RegisterRequest& request, const RegisterProblem& pr
   if (problem.status_code == 401)
     board_.answer(request.server, *message, 401, now, {}, sip::HeaderName::www_authenticate,
                   make_bearer_challenge(board_.settings));
+  else if (problem.status_code == 420)  // RFC 3261 section 16.3 step 5: nothing of it is known here
+    board_.answer(request.server, *message, 420, now, {}, sip::HeaderName::unsupported,
+                  message->find(sip::HeaderName::proxy_require).value_or(sip::Header{}).value);
   else
     board_.answer(request.server, *message, problem.status_code, now, problem.reason);
 }

@@ -33,8 +33,10 @@ sip::Flow Switchboard::flow_to(const sip::Hop& hop) {
   if (is_new) {
     hop_of_flow_.emplace(++last_flow_, hop);
     if (hop_of_flow_.size() > std::max<std::size_t>(settings.limits.core_hops_max, 2)) {
-      flow_of_hop_.erase(hop_of_flow_.begin()->second);
-      hop_of_flow_.erase(hop_of_flow_.begin());
+      auto oldest = hop_of_flow_.begin();
+      if (oldest->second == settings.core) ++oldest;  // every registration goes there
+      flow_of_hop_.erase(oldest->second);
+      hop_of_flow_.erase(oldest);
     }
   }
   return {.id = id, .is_reliable = hop.transport == sip::Transport::tcp, .is_shared = true};
