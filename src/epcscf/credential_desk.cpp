@@ -92,9 +92,9 @@ CredentialDesk::Outcome CredentialDesk::fall_back(const Made& failed, const Regi
 
 void CredentialDesk::take_back(Registration& registration, Now now) {
   if (!registration.credentials_until) return;
-  const WallTime until = *registration.credentials_until;
+  // What has ended by itself, while this machine slept, may still have running allocations.
+  const WallTime until = std::max(*registration.credentials_until, now.wall);
   registration.credentials_until.reset();
-  if (until <= now.wall) return;
   board_.emit(RevokeCredentials{
       {.by = credentials::Revocation::By::subject, .value = registration.subject, .until = until}});
 }
