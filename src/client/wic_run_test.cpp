@@ -14,26 +14,6 @@ namespace {
 using std::chrono::milliseconds;
 using test::TinyDoor;
 
-// A registrar: challenges what has no response, and takes everything else.
-std::vector<std::string> register_all(const std::string& text) {
-  const auto request = sip::Message::parse(text);
-  if (!request || request->method() != sip::Method::registration) return {};
-  const std::string login = test::value_of(text, "Authorization");
-  if (login.find("response=\"\"") != std::string::npos) {
-    auto challenge = sip::make_response(*request, 401, "far");
-    challenge.add(sip::HeaderName::www_authenticate,
-                  "Digest realm=\"ims.example\", nonce=\"n\", algorithm=SHA-256, qop=\"auth\"");
-    return {challenge.finish()};
-  }
-  auto ok = sip::make_response(*request, 200, "far");
-  ok.add(sip::HeaderName::contact, test::value_of(text, "Contact") + ";expires=1800");
-  if (test::value_of(text, "Turn-Credentials") == "request")
-    ok.add(sip::HeaderName::turn_credentials,
-           "<turn:127.0.0.1:9>;username=\"1900000000:u\";password=\"secret-word\";ttl=1860;realm=\"ims."
-           "example\"");
-  return {ok.finish()};
-}
-
 std::vector<std::string> refuse_all(const std::string& text) {
   const auto request = sip::Message::parse(text);
   return {sip::make_response(*request, 401, "far")
@@ -51,7 +31,7 @@ WicSettings towards(const TinyDoor& door) {
 }
 
 TEST(WicRun, RegistersShowsItsCredentialsAndLeaves) {
-  const TinyDoor door{{.answer = register_all}};
+  const TinyDoor door{{.answer = test::register_all}};
   int events = 0;
   const WicReport report = run_wic(towards(door), [&](const ProbeEvent&) { ++events; });
   EXPECT_EQ(report.exit_status, 0) << report.verdict;
@@ -88,11 +68,11 @@ TEST(WicRun, SaysThatNobodyListens) {
   }
   const WicReport report = run_wic(*settings);
   EXPECT_EQ(report.exit_status, 1);
-  EXPECT_TRUE(report.verdict.starts_with("No connection: ")) << report.verdict;
+  EXPECT_TRUE(report.verdict.starts_with("No WebSocket: no connection to ws://")) << report.verdict;
 }
 
 TEST(WicRun, SaysThatTheRelayIsNotThere) {
-  const TinyDoor door{{.answer = register_all}};
+  const TinyDoor door{{.answer = test::register_all}};
   auto settings = towards(door);
   settings.task = WicTask::call;
   settings.callee = "sip:bob@ims.example";
@@ -111,7 +91,7 @@ TEST(WicRun, SaysThatTheServerIsSilent) {
 }
 
 TEST(WicRun, SaysThatTheServerHasLeft) {
-  const TinyDoor door{{.messages_max = 2, .answer = register_all}};
+  const TinyDoor door{{.messages_max = 2, .answer = test::register_all}};
   auto settings = towards(door);
   settings.hold = std::chrono::seconds{5};
   const WicReport report = run_wic(settings);

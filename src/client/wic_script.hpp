@@ -107,12 +107,33 @@ class WicScript {
   Now now{.wall = from_unix_seconds(1'800'000'000)};
 };
 
-// Another's rows of the same message.
 inline std::string value_of(const std::string& text, std::string_view name) {
   const auto message = sip::Message::parse(text);
   check(message.has_value(), "the message does not parse");
   const auto header = message->find(name);
   return header ? std::string{header->value} : std::string{};
+}
+
+// A registrar: challenges what has no response, and takes everything else.
+inline std::vector<std::string> register_all(const std::string& text) {
+  const auto request = sip::Message::parse(text);
+  if (!request || request->method() != sip::Method::registration) return {};
+  const std::string login = value_of(text, "Authorization");
+  if (login.find("response=\"\"") != std::string::npos) {
+    auto challenge = sip::make_response(*request, 401, "far");
+    for (const char* algorithm : {"SHA-256", "MD5"})
+      challenge.add(
+          sip::HeaderName::www_authenticate,
+          std::string{"Digest realm=\"ims.example\", nonce=\"n\", qop=\"auth\", algorithm="} + algorithm);
+    return {challenge.finish()};
+  }
+  auto ok = sip::make_response(*request, 200, "far");
+  ok.add(sip::HeaderName::contact, value_of(text, "Contact") + ";expires=1800");
+  if (value_of(text, "Turn-Credentials") == "request")
+    ok.add(sip::HeaderName::turn_credentials,
+           "<turn:127.0.0.1:9>;username=\"1900000000:u\";password=\"secret-word\";ttl=1860;realm=\"ims."
+           "example\"");
+  return {ok.finish()};
 }
 
 }  // namespace turnpike::client::test

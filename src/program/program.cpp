@@ -2,6 +2,7 @@
 
 #include "program/admin_command.hpp"
 #include "program/bench_command.hpp"
+#include "program/bench_sip_command.hpp"
 #include "program/config_command.hpp"
 #include "program/issue_command.hpp"
 #include "program/key_command.hpp"
@@ -28,6 +29,7 @@ int run_program(int count, const char* const* values) {
   add_probe_command(root);
   add_wic_command(root);
   add_bench_command(root);
+  add_bench_sip_command(root);
   add_key_command(root);
   add_token_command(root);
   add_subscriber_command(root);
