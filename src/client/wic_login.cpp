@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "ims/aka.hpp"
 #include "sip/digest.hpp"
 #include "sip/values.hpp"
 
@@ -23,8 +24,9 @@ sip::DigestAlgorithm algorithm_of(const sip::Credentials& challenge) {
 }  // namespace
 
 std::string_view WicAuthenticator::username() const {
-  const auto* digest = std::get_if<DigestLogin>(&login_);
-  return digest != nullptr ? std::string_view{digest->username} : std::string_view{};
+  if (const auto* digest = std::get_if<DigestLogin>(&login_)) return digest->username;
+  const auto* aka = std::get_if<AkaLogin>(&login_);
+  return aka != nullptr ? std::string_view{aka->username} : std::string_view{};
 }
 
 WicAuthenticator::Header WicAuthenticator::authorize(std::string_view method, std::string_view uri) {
@@ -37,20 +39,25 @@ WicAuthenticator::Header WicAuthenticator::authorize(std::string_view method, st
   if (!challenge_) return {.value = empty_digest(uri)};
   const auto challenge = sip::Credentials::parse(challenge_->text);
   const std::string cnonce = to_hex(random_.draw<8>());
+  const auto* digest = std::get_if<DigestLogin>(&login_);
+  const Secret& password = digest != nullptr ? digest->password : challenge_->password;
   const sip::DigestAnswer answer{.username = username(),
-                                 .password = std::get<DigestLogin>(login_).password.reveal_text(),
+                                 .password = password.reveal_text(),
                                  .method = method,
                                  .uri = uri,
                                  .cnonce = cnonce,
                                  .nonce_count = ++challenge_->nonce_count};
-  return {.name = challenge_->answer,
-          .value = sip::answer_challenge(*challenge, answer).value_or(empty_digest(uri))};
+  std::string value = sip::answer_challenge(*challenge, answer).value_or(empty_digest(uri));
+  if (!challenge_->auts.empty()) value += ", auts=" + sip::quoted_string(challenge_->auts);
+  return {.name = challenge_->answer, .value = std::move(value)};
 }
 
 // TS 24.229 section 5.1.1.2: the first REGISTER names the IMPI, and nothing that it knows yet.
 std::string WicAuthenticator::empty_digest(std::string_view uri) const {
   return "Digest username=" + sip::quoted_string(username()) + ", realm=" + sip::quoted_string(home_) +
-         ", nonce=\"\", uri=" + sip::quoted_string(uri) + ", response=\"\"";
+         ", nonce=\"\", uri=" + sip::quoted_string(uri) + ", response=\"\"" +
+         // TS 24.229 section 5.4.1.1: over TLS this is how a registrar tells AKA from SIP Digest.
+         (std::holds_alternative<AkaLogin>(login_) ? ", algorithm=AKAv2-SHA-256" : "");
 }
 
 std::expected<void, LoginRefusal> WicAuthenticator::on_challenge(const sip::Message& response) {
@@ -58,7 +65,25 @@ std::expected<void, LoginRefusal> WicAuthenticator::on_challenge(const sip::Mess
   auto challenge = choose(response);
   if (!challenge) return std::unexpected(LoginRefusal::unknown_challenge);
   if (++challenges_ > challenges_max) return std::unexpected(LoginRefusal::too_many_challenges);
+  if (auto* aka = std::get_if<AkaLogin>(&login_)) return on_aka(*aka, *std::move(challenge));
   return on_digest(*std::move(challenge));
+}
+
+std::expected<void, LoginRefusal> WicAuthenticator::on_aka(AkaLogin& login, Challenge challenge) {
+  const auto parsed = sip::Credentials::parse(challenge.text);
+  const auto answer = ims::answer_aka(login.card, parsed->text("nonce").value_or(""));
+  if (!answer)
+    return std::unexpected(answer.error() == ims::AkaFault::forged ? LoginRefusal::network_not_genuine
+                                                                   : LoginRefusal::unknown_challenge);
+  if (!answer->auts.empty()) {  // RFC 3310 section 3.4
+    if (std::exchange(has_resynchronised_, true)) return std::unexpected(LoginRefusal::out_of_step);
+    challenge.auts = answer->auts;
+    challenge_ = std::move(challenge);
+    return {};
+  }
+  login.card.sqn = answer->sqn;
+  challenge.password = ims::make_aka_password(algorithm_of(*parsed), answer->milenage);
+  return on_digest(std::move(challenge));
 }
 
 // A nonce that lasted from an earlier request may have ended, whether the server says so or not; the answer
@@ -98,7 +123,9 @@ int WicAuthenticator::preference(std::string_view value) const {
   const auto challenge = sip::Credentials::parse(value);
   if (!challenge || !sip::answer_challenge(*challenge, {})) return 0;
   const sip::DigestAlgorithm algorithm = algorithm_of(*challenge);
-  if (algorithm.aka_version != 0) return 0;
+  if (std::holds_alternative<AkaLogin>(login_) != (algorithm.aka_version != 0)) return 0;
+  if (algorithm.aka_version == 1) return 1;
+  if (algorithm.aka_version == 2) return algorithm.hash == sip::DigestHash::sha256 ? 3 : 2;
   return algorithm.hash == sip::DigestHash::sha256 ? 2 : 1;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/random.hpp"
 #include "base/secret.hpp"
+#include "ims/subscribers.hpp"
 #include "sip/message.hpp"
 
 namespace turnpike::client {
@@ -19,6 +20,11 @@ namespace turnpike::client {
 struct DigestLogin {
   std::string username{};  // the IMPI: "alice@ims.example"
   Secret password{};
+};
+// A card in software (TS 33.102).
+struct AkaLogin {
+  std::string username{};
+  ims::AkaSecret card{};  // its sqn is the highest that was accepted
 };
 enum class BearerSpelling : std::uint8_t {
   access_token,  // TS 24.371: Bearer access_token="..."
@@ -28,12 +34,14 @@ struct BearerLogin {
   Secret token{};
   BearerSpelling spelling = BearerSpelling::access_token;
 };
-using WicLogin = std::variant<DigestLogin, BearerLogin>;
+using WicLogin = std::variant<DigestLogin, AkaLogin, BearerLogin>;
 
 enum class LoginRefusal : std::uint8_t {
   wrong_secret,         // the answer to a fresh challenge was refused
   unknown_challenge,    // no scheme or algorithm that this login can answer
   too_many_challenges,  // the server keeps calling its nonces stale
+  network_not_genuine,  // AKA: whoever challenges does not know K
+  out_of_step,          // AKA: the SQN is an old one again, after a resynchronisation
   token_refused,        // Bearer
 };
 
@@ -45,7 +53,7 @@ class WicAuthenticator {
   // A new request, not the repetition of one that was challenged.
   void begin() {
     challenges_ = 0;
-    has_answered_ = false;
+    has_answered_ = has_resynchronised_ = false;
   }
   // The value of the next Authorization, and its name.
   struct Header {
@@ -58,7 +66,7 @@ class WicAuthenticator {
   // What the server says of a token: "invalid_token"; empty where it says nothing.
   [[nodiscard]] const std::string& token_error() const { return token_error_; }
   [[nodiscard]] std::string_view username() const;
-  // Of the answer that was given last: "MD5", "SHA-256", "Bearer"; "" before.
+  // Of the answer that was given last: "MD5", "SHA-256", "AKAv2-SHA-256", "Bearer"; "" before.
   [[nodiscard]] const std::string& method_name() const { return method_name_; }
 
  private:
@@ -67,10 +75,13 @@ class WicAuthenticator {
     sip::HeaderName answer = sip::HeaderName::authorization;
     std::uint32_t nonce_count = 0;
     bool is_stale = false;
+    Secret password{};   // AKA: made of the challenge
+    std::string auts{};  // AKA: asks for resynchronisation, with an empty password
   };
   [[nodiscard]] std::optional<Challenge> choose(const sip::Message& response) const;
   [[nodiscard]] int preference(std::string_view value) const;
   [[nodiscard]] std::expected<void, LoginRefusal> on_digest(Challenge challenge);
+  [[nodiscard]] std::expected<void, LoginRefusal> on_aka(AkaLogin& login, Challenge challenge);
   [[nodiscard]] std::expected<void, LoginRefusal> refuse_token(const sip::Message& response);
   [[nodiscard]] std::string empty_digest(std::string_view uri) const;
 
@@ -80,6 +91,7 @@ class WicAuthenticator {
   std::optional<Challenge> challenge_;  // the one that is answered, again and again while the nonce lasts
   int challenges_ = 0;                  // of this request
   bool has_answered_ = false;
+  bool has_resynchronised_ = false;
   std::string token_error_{};
   std::string method_name_{};
 };

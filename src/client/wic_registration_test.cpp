@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "client/wic_script.hpp"
+#include "ims/aka.hpp"
 #include "sip/digest.hpp"
 
 namespace turnpike::client {
@@ -197,6 +198,84 @@ TEST(WicRegistration, ShowsATokenInEitherSpelling) {
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->login, LoginRefusal::token_refused);
   EXPECT_EQ(refused->token_error, "invalid_token");
+}
+
+// The card of Milenage's test set 1 (TS 35.208 section 4.3), and its home network.
+ims::AkaSecret card() {
+  return {.k = Secret{*from_hex("465b5ce8b199b49faa5f0a2ee238a6bc")},
+          .opc = Secret{*from_hex("cd63cb71954a9f4e48a5994e37a02baf")}};
+}
+
+std::string aka_challenge(const ims::AkaSecret& secret, std::uint64_t sqn, std::string_view algorithm) {
+  ims::AkaNonce nonce{.rand = {1, 2, 3}};
+  nonce.autn = ims::make_autn(secret, nonce.rand, sqn);
+  return "WWW-Authenticate: Digest realm=\"ims.example\", nonce=\"" + nonce.text() +
+         "\", algorithm=" + std::string{algorithm} + ", qop=\"auth\"\r\n";
+}
+
+WicAgentSettings card_settings(std::uint64_t sqn = 0) {
+  auto settings = test::alice();
+  settings.login = AkaLogin{.username = "alice@ims.example", .card = card()};
+  std::get<AkaLogin>(settings.login).card.sqn = sqn;
+  return settings;
+}
+
+TEST(WicRegistration, AnswersWithACard) {
+  for (const char* algorithm : {"AKAv1-MD5", "AKAv2-MD5", "AKAv2-SHA-256"}) {
+    WicScript wic{card_settings()};
+    wic.open();
+    wic.agent.start(wic.now);
+    const std::string first = wic.take_one();
+    EXPECT_NE(value_of(first, "Authorization").find("algorithm=AKAv2-SHA-256"), std::string::npos);
+    const std::string challenge = aka_challenge(card(), 32, algorithm);
+    wic.respond(first, 401, challenge);
+    const std::string second = wic.take_one();
+    const std::string value = value_of(second, "Authorization");
+    const auto login = sip::Credentials::parse(value);
+    const auto answer = ims::answer_aka(card(), *login->text("nonce"));
+    const auto known = *sip::parse_digest_algorithm(algorithm);
+    const Secret password = ims::make_aka_password(known, answer->milenage);
+    const std::string ha1 =
+        sip::make_ha1(known.hash, "alice@ims.example", "ims.example", password.reveal_text());
+    const std::string cnonce = *login->text("cnonce");
+    const std::string nonce = *login->text("nonce");
+    EXPECT_EQ(login->text("response"), sip::make_digest_response({.hash = known.hash,
+                                                                  .ha1 = ha1,
+                                                                  .nonce = nonce,
+                                                                  .nonce_count = "00000001",
+                                                                  .cnonce = cnonce,
+                                                                  .method = "REGISTER",
+                                                                  .uri = "sip:ims.example"}));
+    wic.accept(second);
+    EXPECT_EQ(wic.take<WicRegistered>()->login_method, algorithm);
+  }
+}
+
+TEST(WicRegistration, ResynchronisesACardOnce) {
+  WicScript wic{card_settings(1000)};
+  wic.open();
+  wic.agent.start(wic.now);
+  wic.respond(wic.take_one(), 401, aka_challenge(card(), 32, "AKAv2-SHA-256"));
+  const std::string second = wic.take_one();
+  const std::string value = value_of(second, "Authorization");
+  const auto auts = sip::Credentials::parse(value)->text("auts");
+  ASSERT_TRUE(auts);
+  EXPECT_EQ(ims::open_auts(card(), ims::AkaBlock{1, 2, 3}, *auts), 1000U);
+  wic.respond(second, 401, aka_challenge(card(), 32, "AKAv2-SHA-256"));
+  EXPECT_EQ(wic.take<WicRefused>()->login, LoginRefusal::out_of_step);
+}
+
+TEST(WicRegistration, KnowsANetworkThatIsNotGenuine) {
+  ims::AkaSecret stranger = card();
+  stranger.k = Secret{ByteVector(16, Byte{7})};
+  WicScript wic{card_settings()};
+  wic.open();
+  wic.agent.start(wic.now);
+  wic.respond(wic.take_one(), 401, aka_challenge(stranger, 32, "AKAv2-SHA-256"));
+  EXPECT_EQ(wic.take<WicRefused>()->login, LoginRefusal::network_not_genuine);
+  wic.agent.start(wic.now);
+  wic.respond(wic.take_one(), 401, test::both_challenges);
+  EXPECT_EQ(wic.take<WicRefused>()->login, LoginRefusal::unknown_challenge) << "a card has no password";
 }
 
 TEST(WicRegistration, AsksForLongerWhenItWasTooBriefAndOnlyOnce) {

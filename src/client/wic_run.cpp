@@ -123,7 +123,7 @@ void WicRun::go() {
 bool WicRun::connect() {
   auto socket = WebSocket::connect(settings_.door);
   if (!socket) {
-    fail(fmt::format("No connection: {}.", socket.error().found), {socket.error().advice});
+    fail(fmt::format("No WebSocket: {}.", socket.error().found), {socket.error().advice});
     return false;
   }
   socket_.emplace(std::move(*socket));

@@ -24,6 +24,12 @@ WicDiagnosis diagnose_login(const WicRefused& refused, const WicSettings& settin
     case LoginRefusal::too_many_challenges:
       return {"The core calls every nonce stale that it has just given out.",
               {"Do several cores without a common memory stand behind the edge?"}};
+    case LoginRefusal::network_not_genuine:
+      return {"The core's challenge is not genuine: it does not know this K and OPc.",
+              {"Compare --aka-k and --aka-opc with the subscriber that the core has."}};
+    case LoginRefusal::out_of_step:
+      return {"The core's sequence number stays behind the card's, even after a resynchronisation.",
+              {"Give a lower --aka-sqn, or set the subscriber's anew."}};
     case LoginRefusal::token_refused:
       return {refused.token_error.empty() ? "The token was refused."
                                           : fmt::format("The token was refused: {}.", refused.token_error),
@@ -42,7 +48,9 @@ WicDiagnosis diagnose_code(const WicRefused& refused, const WicSettings& setting
     case 403:
       return {
           verdict,
-          {"Is the password right? Some cores answer a wrong one so.",
+          {std::holds_alternative<BearerLogin>(settings.agent.login)
+               ? "Does this server take tokens, and from this issuer?"
+               : "Is the password right? Some cores answer a wrong one so.",
            fmt::format("May this user register {}? --identity names another one.", settings.agent.identity)}};
     case 404:
       return {verdict, {fmt::format("The core knows no {}.", settings.agent.identity)}};

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <memory>
 
+#include "ims/aka.hpp"
 #include "program/terminal.hpp"
 #include "program/text_file.hpp"
 #include "sip/uri.hpp"
@@ -71,12 +72,34 @@ std::expected<Secret, std::string> read_secret(const std::string& name,
   return Secret::from_text(*text);
 }
 
+std::expected<Secret, std::string> read_block(const std::string& name, const std::string& text) {
+  auto bytes = from_hex(text);
+  if (!bytes || bytes->size() != 16)
+    return std::unexpected(fmt::format("{}: found {} characters, allowed: 32 hex digits", name, text.size()));
+  Secret secret{*bytes};
+  wipe(*bytes);
+  return secret;
+}
+
+std::expected<client::WicLogin, std::string> read_card(const WicOptions& options) {
+  if (!options.aka_k || !options.aka_opc || !options.user)
+    return std::unexpected("--user, --aka-k and --aka-opc belong together");
+  const auto k = read_block("--aka-k", *options.aka_k);
+  if (!k) return std::unexpected(k.error());
+  const auto opc = read_block("--aka-opc", *options.aka_opc);
+  if (!opc) return std::unexpected(opc.error());
+  return client::AkaLogin{.username = *options.user, .card = {.k = *k, .opc = *opc, .sqn = options.aka_sqn}};
+}
+
 std::expected<client::WicLogin, std::string> read_login(const WicOptions& options) {
   const bool has_password = options.password || options.password_file;
   const bool has_token = options.token || options.token_file;
-  if (has_password == has_token)
-    return std::unexpected(has_token ? "found a password and a token, allowed: one of them"
-                                     : "a login is missing: --user and --password, or --token");
+  const bool has_card = options.aka_k || options.aka_opc;
+  if (has_password + has_token + has_card > 1)
+    return std::unexpected("found more than one login, allowed: a password, a token or a card");
+  if (!has_password && !has_token && !has_card)
+    return std::unexpected("a login is missing: --user and --password, or --token, or --aka-k and --aka-opc");
+  if (has_card) return read_card(options);
   if (has_token) {
     auto token = read_secret("--token", options.token, options.token_file);
     if (!token) return std::unexpected(token.error());
@@ -137,13 +160,16 @@ Answer run_command(const WicOptions& options, WicTask task) {
 }
 
 void add_login_options(Command& command, WicOptions& options) {
-  command.group("Login: a password, or a token")
+  command.group("Login: a password, a token, or a card")
       .text("--user", options.user, "the private identity: alice@ims.example")
       .text("--password", options.password, "its password; - reads a line of standard input")
       .text("--password-file", options.password_file, "a file that holds the password")
       .text("--token", options.token, "an access token; - reads a line of standard input")
       .text("--token-file", options.token_file, "a file that holds the token")
       .flag("--bare-token", options.bare_token, "write it as RFC 8898 does: Bearer TOKEN")
+      .text("--aka-k", options.aka_k, "K of a card, 32 hex digits (IMS AKA)")
+      .text("--aka-opc", options.aka_opc, "its OPc, 32 hex digits")
+      .number("--aka-sqn", options.aka_sqn, 0, ims::sqn_bound - 1, "the highest SQN that it has accepted")
       .text("--identity", options.identity, "the public identity to register; sip: and the user if unset")
       .group("Connection")
       .flag("--insecure", options.insecure, "trust any certificate")

@@ -18,6 +18,8 @@ struct WicOptions {
   std::optional<std::string> password, password_file;
   std::optional<std::string> token, token_file;
   bool bare_token = false;
+  std::optional<std::string> aka_k, aka_opc;  // hex
+  std::uint64_t aka_sqn = 0;
   bool insecure = false;
   std::optional<std::string> ca, origin;
   std::string credentials = "header";

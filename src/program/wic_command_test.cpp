@@ -57,13 +57,27 @@ TEST(WicCommand, ReadsSecretsOfFiles) {
   EXPECT_NE(complaint(options).find("--token-file: found"), std::string::npos);
 }
 
+TEST(WicCommand, TakesACard) {
+  WicOptions options = alice();
+  options.password.reset();
+  options.aka_k = "465b5ce8b199b49faa5f0a2ee238a6bc";
+  EXPECT_EQ(complaint(options), "--user, --aka-k and --aka-opc belong together");
+  options.aka_opc = "cd63cb71954a9f4e48a5994e37a02baf";
+  const auto settings = make_wic_settings(options, WicTask::registration);
+  ASSERT_TRUE(settings) << settings.error();
+  EXPECT_EQ(std::get<client::AkaLogin>(settings->agent.login).card.k.size(), 16U);
+  options.aka_k = "465b";
+  EXPECT_EQ(complaint(options), "--aka-k: found 4 characters, allowed: 32 hex digits");
+}
+
 TEST(WicCommand, SaysWhatIsMissingOrTooMuch) {
   WicOptions options = alice();
   options.token = "eyJ";
-  EXPECT_EQ(complaint(options), "found a password and a token, allowed: one of them");
+  EXPECT_EQ(complaint(options), "found more than one login, allowed: a password, a token or a card");
   options = alice();
   options.password.reset();
-  EXPECT_EQ(complaint(options), "a login is missing: --user and --password, or --token");
+  EXPECT_EQ(complaint(options),
+            "a login is missing: --user and --password, or --token, or --aka-k and --aka-opc");
   options.token = "eyJ";
   options.user.reset();
   EXPECT_EQ(complaint(options), "--identity is missing: whom to register, such as sip:alice@ims.example");
