@@ -141,12 +141,15 @@ class Edge(Registrar):
         core = free_port()
         relay = free_port()
         sources = f'sources = ["{self.source}"]' if self.source else "sources = []"
-        (self.folder / "turnpike.toml").write_text(f"""
+        config = self.folder / "turnpike.toml"
+        config.touch(mode=0o600)
+        config.write_text(f"""
 [turn]
 listen = ["udp:{HOST}:{relay}"]
 realm = "{HOME}"
 server_name = "turn.{HOME}"
 relay_addresses = ["{HOST}"]
+relay_ports = [10000, 32000]
 shards = 1
 [credentials.computed]
 secrets = [{{ id = "k1", secret = "a-shared-secret-of-thirty-two-bytes" }}]
