@@ -251,7 +251,9 @@ asio::awaitable<void> HttpClient::Core::carry(const std::string& origin, Exchang
             ? co_await converse(connection->stream, connection->received, request, parser)
             : co_await converse(connection->transport(), connection->received, request, parser);
     if (!error) {
-      if (parser.get().keep_alive() && !exchange->is_over) keep(origin, connection);
+      // What came after the answer would be taken for the next one.
+      const bool is_at_rest = connection->received.size() == 0;
+      if (parser.get().keep_alive() && is_at_rest && !exchange->is_over) keep(origin, connection);
       finish(exchange, make_response(parser));
     } else if (!was_kept || parser.got_some() || !is_repeatable(exchange->request)) {
       finish(exchange, std::unexpected(origin + ": " + error.message()));
