@@ -1,5 +1,6 @@
 #include "epcscf/identities.hpp"
 
+#include "base/glob.hpp"
 #include "sip/text.hpp"
 
 namespace turnpike::epcscf {
@@ -31,10 +32,10 @@ std::string derive_impi(const sip::Uri& impu) {
 }
 
 bool matches_identity_pattern(std::string_view pattern, std::string_view impi) {
-  if (!pattern.starts_with("*@")) return pattern == impi;
-  const std::size_t at = impi.rfind('@');
-  return at != std::string_view::npos && at > 0 &&
-         sip::equal_ignoring_case(impi.substr(at), pattern.substr(1));
+  const std::size_t pattern_at = pattern.rfind('@'), at = impi.rfind('@');
+  if (pattern_at == std::string_view::npos || at == std::string_view::npos || at == 0) return pattern == impi;
+  return sip::equal_ignoring_case(impi.substr(at), pattern.substr(pattern_at)) &&
+         matches_glob(pattern.substr(0, pattern_at), impi.substr(0, at));
 }
 
 }  // namespace turnpike::epcscf

@@ -17,7 +17,7 @@ std::string canonical_identity(std::string_view uri);  // as it is where it is n
 // is no sip URI with a user.
 std::string derive_impi(const sip::Uri& impu);
 
-// "*@pool.example" matches every user of the domain; anything else itself alone.
+// Before the "@" each "*" stands for any text: "*@pool.example" matches every user of the domain.
 bool matches_identity_pattern(std::string_view pattern, std::string_view impi);
 
 }  // namespace turnpike::epcscf

@@ -36,7 +36,7 @@ struct Limits {
 // A WWSF that may send WICs here, with the identities that it may lend (scenario 3).
 struct Wwsf {
   std::string name{};
-  std::vector<std::string> pool{};  // private identities; "*" before "@" stands for any user of the domain
+  std::vector<std::string> pool{};  // private identities; each "*" before "@" stands for any text
 };
 struct TokenIssuer {
   std::string name{};           // the token's issuer

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/glob.hpp"
 #include "jose/json.hpp"
 
 namespace turnpike::service {
@@ -88,7 +89,7 @@ std::expected<epcscf::TokenIdentity, IdentityProblem> read_identity(const json& 
   if (impi == nullptr || !is_private_identity(*impi)) return std::unexpected(IdentityProblem::impi);
   identity.impi = *impi;
   if (!rules.impis.empty() && std::ranges::none_of(rules.impis, [&](const std::string& pattern) {
-        return matches(pattern, identity.impi);
+        return matches_glob(pattern, identity.impi);
       }))
     return std::unexpected(IdentityProblem::foreign_impi);
   auto impus = read_impus(payload, rules.impus_claim);
@@ -105,25 +106,6 @@ std::expected<epcscf::TokenIdentity, IdentityProblem> read_identity(const json& 
     identity.is_pool_identity = pool.get<bool>();
   }
   return identity;
-}
-
-bool matches(std::string_view pattern, std::string_view text) {
-  std::size_t star = std::string_view::npos, resume = 0, at = 0, place = 0;
-  while (at < text.size()) {
-    if (place < pattern.size() && pattern[place] == '*') {
-      star = place++;
-      resume = at;
-    } else if (place < pattern.size() && pattern[place] == text[at]) {
-      ++place;
-      ++at;
-    } else if (star != std::string_view::npos) {
-      place = star + 1;
-      at = ++resume;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', place) == std::string_view::npos;
 }
 
 }  // namespace turnpike::service

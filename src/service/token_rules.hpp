@@ -31,7 +31,4 @@ std::expected<epcscf::TokenIdentity, IdentityProblem> read_identity(const nlohma
                                                                     std::string_view issuer,
                                                                     WallTime expires_at);
 
-// Each "*" stands for any text, an empty one included; everything else for itself.
-bool matches(std::string_view pattern, std::string_view text);
-
 }  // namespace turnpike::service

@@ -76,22 +76,5 @@ TEST(TokenIdentity, IsOneThatTheIssuerMaySpeakFor) {
   EXPECT_EQ(outcome(with("impi", "x@partner.example.evil"), rules), "foreign_impi");
 }
 
-TEST(Patterns, MatchAsAWhole) {
-  EXPECT_TRUE(matches("pool-*@ims.example", "pool-17@ims.example"));
-  EXPECT_TRUE(matches("*", ""));
-  EXPECT_TRUE(matches("a*b*c", "abbbbc"));
-  EXPECT_TRUE(matches("**a", "aa"));
-  EXPECT_FALSE(matches("pool-*@ims.example", "pool-17@ims.example.evil"));
-  EXPECT_FALSE(matches("a", "ab"));
-  EXPECT_FALSE(matches("ab", "a"));
-  EXPECT_FALSE(matches("", "a"));
-  EXPECT_TRUE(matches("", ""));
-  EXPECT_FALSE(matches("a*b", "ac"));
-}
-
-TEST(Patterns, TakeNoLongerForATextThatIsMeantToBeHard) {
-  EXPECT_FALSE(matches("*a*a*a*a*a*a*a*a*b", std::string(10'000, 'a')));
-}
-
 }  // namespace
 }  // namespace turnpike::service
