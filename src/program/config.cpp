@@ -84,7 +84,7 @@ LoadedConfig parse_config(std::string_view text, const std::string& file) {
   read_admin(root.sub_table("admin"), loaded.config, folder);
   read_log(root.sub_table("log"), loaded.config);
   read_issue(root.sub_table("issue"), loaded.config, secrets);
-  read_control_plane(root, loaded.config, folder);
+  read_control_plane(root, loaded.config, folder, secrets, problems);
   check_pushed_can_be_reached(loaded.config, root, problems);
   root.finish();
 

@@ -16,6 +16,7 @@
 #include "ims/settings.hpp"
 #include "service/door.hpp"
 #include "service/sip_endpoint.hpp"
+#include "service/token_settings.hpp"
 #include "turn/settings.hpp"
 
 namespace turnpike::program {
@@ -30,6 +31,7 @@ struct EpcscfConfig {
   std::vector<credentials::Source> sources{};  // the first is used, the others stand in for it in order
   std::vector<std::string> uris{};             // those of [turn] unless set
   provisioning::LifeLimits life{};
+  std::optional<service::TokenSettings> tokens{};  // [epcscf.tokens]; who is trusted stands in proxy.bearer
 };
 // [ims]: the embedded home core.
 struct ImsConfig {

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "program/config_sections.hpp"
+#include "program/config_tokens.hpp"
 
 namespace turnpike::program {
 namespace {
@@ -225,7 +226,20 @@ void read_milliseconds(TableReader& table, std::string_view key, Duration& to, s
   to = std::chrono::milliseconds{value};
 }
 
-void read_epcscf(TableReader table, Config& config, const std::filesystem::path& folder) {
+void read_token_section(TableReader table, EpcscfConfig& epcscf, const std::filesystem::path& folder,
+                        SecretReader& secrets, std::vector<Problem>& problems) {
+  auto tokens = read_tokens(std::move(table), folder, secrets, problems);
+  if (!tokens) return;
+  epcscf.tokens = std::move(tokens->checks);
+  epcscf.proxy.bearer = std::move(tokens->bearer);
+  for (std::string& origin : tokens->origins) {
+    auto& origins = epcscf.door.origins;
+    if (std::ranges::find(origins, origin) == origins.end()) origins.push_back(std::move(origin));
+  }
+}
+
+void read_epcscf(TableReader table, Config& config, const std::filesystem::path& folder,
+                 SecretReader& secrets, std::vector<Problem>& problems) {
   if (!table.is_present()) return;
   EpcscfConfig epcscf;
   epcscf::Settings& proxy = epcscf.proxy;
@@ -245,6 +259,7 @@ void read_epcscf(TableReader table, Config& config, const std::filesystem::path&
   read_milliseconds(table, "push_patience_milliseconds", proxy.push_patience, 10, 10'000);
   table.boolean("reg_event", proxy.has_reg_event);
   read_provisioning(table.sub_table("credentials"), epcscf, config);
+  read_token_section(table.sub_table("tokens"), epcscf, folder, secrets, problems);
   read_limits(table.sub_table("limits"), epcscf);
   table.finish();
   config.epcscf = std::move(epcscf);
@@ -288,9 +303,10 @@ void read_ims(TableReader table, Config& config, const std::filesystem::path& fo
 
 }  // namespace
 
-void read_control_plane(TableReader& root, Config& config, const std::filesystem::path& folder) {
+void read_control_plane(TableReader& root, Config& config, const std::filesystem::path& folder,
+                        SecretReader& secrets, std::vector<Problem>& problems) {
   read_ims(root.sub_table("ims"), config, folder);
-  read_epcscf(root.sub_table("epcscf"), config, folder);
+  read_epcscf(root.sub_table("epcscf"), config, folder, secrets, problems);
 }
 
 }  // namespace turnpike::program

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "program/config_sections.hpp"
+#include "program/config_tokens.hpp"
 #include "program/toml_text.hpp"
 
 namespace turnpike::program {
@@ -120,7 +121,8 @@ std::string format_epcscf(const EpcscfConfig& epcscf) {
       .add("ttl_max_seconds", epcscf.life.cap)
       .add("grace_seconds", epcscf.life.grace)
       .add("grace_of_long_seconds", epcscf.life.grace_of_long);
-  return lines.text() + credentials.text() + format_epcscf_limits(epcscf);
+  const std::string tokens = epcscf.tokens ? format_tokens(*epcscf.tokens, proxy.bearer) : std::string{};
+  return lines.text() + credentials.text() + tokens + format_epcscf_limits(epcscf);
 }
 
 std::string format_ims(const ImsConfig& ims) {

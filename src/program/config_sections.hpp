@@ -41,7 +41,8 @@ void read_credentials_section(TableReader& credentials, Config& config, SecretRe
                               std::vector<Problem>& problems);
 
 // [epcscf] and [ims]: after [turn] and [credentials], whose values stand in for what they leave out.
-void read_control_plane(TableReader& root, Config& config, const std::filesystem::path& folder);
+void read_control_plane(TableReader& root, Config& config, const std::filesystem::path& folder,
+                        SecretReader& secrets, std::vector<Problem>& problems);
 std::string format_epcscf(const EpcscfConfig& epcscf);
 std::string format_ims(const ImsConfig& ims);
 std::string describe_control_plane(const Config& config);

@@ -4,6 +4,7 @@
 
 #include "base/random.hpp"
 #include "program/issue.hpp"
+#include "service/token_desk.hpp"
 
 namespace turnpike::program {
 namespace {
@@ -47,7 +48,7 @@ std::expected<std::unique_ptr<ControlPlane>, std::string> ControlPlane::start(co
   if (auto opened = plane->open(config, server, metrics); !opened)
     return std::unexpected(std::move(opened.error()));
   if (plane->home_core_) plane->home_core_->start();
-  if (plane->epcscf_) plane->epcscf_->start({.relays = plane->relay_.get()});
+  if (plane->epcscf_) plane->epcscf_->start({.relays = plane->relay_.get(), .tokens = plane->tokens_.get()});
   return plane;
 }
 
@@ -70,6 +71,11 @@ std::expected<void, std::string> ControlPlane::open(const Config& config, relay:
     if (!node) return std::unexpected(std::move(node.error()));
     epcscf_ = std::move(*node);
     relay_ = std::make_unique<LocalRelay>(server, epcscf_->loop());
+    if (config.epcscf->tokens) {
+      auto tokens = service::make_token_desk(epcscf_->loop(), *config.epcscf->tokens, log_);
+      if (!tokens) return std::unexpected("tokens: " + tokens.error());
+      tokens_ = std::move(*tokens);
+    }
     add_epcscf_metrics(metrics, *epcscf_);
   }
   return {};
@@ -104,6 +110,7 @@ void ControlPlane::stop() {
   if (epcscf_) epcscf_->stop();
   if (home_core_) home_core_->stop();
   relay_.reset();  // done with what it was asked for
+  tokens_.reset();
 }
 
 std::vector<epcscf::RegistrationView> ControlPlane::registrations(std::size_t max) {

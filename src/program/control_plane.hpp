@@ -16,6 +16,7 @@
 #include "program/control_reports.hpp"
 #include "program/local_relay.hpp"
 #include "relay/server.hpp"
+#include "service/token_checker.hpp"
 #include "store/subscriber_book.hpp"
 
 namespace turnpike::program {
@@ -59,6 +60,7 @@ class ControlPlane {
   std::unique_ptr<service::HomeCoreNode> home_core_{};
   std::unique_ptr<service::EpcscfNode> epcscf_{};
   std::unique_ptr<LocalRelay> relay_{};
+  std::unique_ptr<service::TokenChecker> tokens_{};
 };
 
 // The eP-CSCF's settings with what it hands out.

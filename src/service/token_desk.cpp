@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "service/introspection.hpp"
+#include "service/loop_impl.hpp"
 #include "service/signed_token_checker.hpp"
 
 namespace turnpike::service {
@@ -42,6 +43,12 @@ std::expected<std::unique_ptr<TokenChecker>, std::string> make_token_desk(boost:
     asking = std::move(*made);
   }
   return std::make_unique<TokenDesk>(settings.limits.jose, std::move(*verifying), std::move(asking));
+}
+
+std::expected<std::unique_ptr<TokenChecker>, std::string> make_token_desk(Loop& loop,
+                                                                          const TokenSettings& settings,
+                                                                          Log& log) {
+  return make_token_desk(loop.impl().context, settings, log);
 }
 
 }  // namespace turnpike::service

@@ -16,9 +16,15 @@ class io_context;
 
 namespace turnpike::service {
 
+class Loop;
+
 // A sentence where a file cannot be used. Loop and log outlive the checker, which is used and destroyed on
 // the loop's thread, or before and after that runs.
 std::expected<std::unique_ptr<TokenChecker>, std::string> make_token_desk(boost::asio::io_context& loop,
+                                                                          const TokenSettings& settings,
+                                                                          Log& log);
+
+std::expected<std::unique_ptr<TokenChecker>, std::string> make_token_desk(Loop& loop,
                                                                           const TokenSettings& settings,
                                                                           Log& log);
 

@@ -1,0 +1,27 @@
+#pragma once
+// [epcscf.tokens]: which tokens the eP-CSCF takes for a registration, and from whom. For config.cpp alone.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "epcscf/settings.hpp"
+#include "program/config_sections.hpp"
+#include "service/token_settings.hpp"
+
+namespace turnpike::program {
+
+struct TokensConfig {
+  service::TokenSettings checks{};
+  epcscf::BearerSettings bearer{};
+  std::vector<std::string> origins{};  // of all WWSFs: for the door
+};
+// Nothing where the section is absent. Relative paths start at `folder`.
+std::optional<TokensConfig> read_tokens(TableReader table, const std::filesystem::path& folder,
+                                        SecretReader& secrets, std::vector<Problem>& problems);
+
+// The section as it is in force, in TOML. Secrets are masked.
+std::string format_tokens(const service::TokenSettings& checks, const epcscf::BearerSettings& bearer);
+
+}  // namespace turnpike::program
