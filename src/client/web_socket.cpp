@@ -257,6 +257,14 @@ std::optional<WebSocketFailure> WebSocket::Impl::secure() {
     return std::nullopt;
   }
   const long verdict = line_->verify_result();
+  // The chain is good and our own look at the name has failed: OpenSSL knows no word for that.
+  if (!settings_.is_insecure && verdict == X509_V_ERR_UNSPECIFIED)
+    return WebSocketFailure{
+        .kind = Kind::untrusted,
+        .found = fmt::format("the certificate of {} is for another host", settings_.uri.to_string()),
+        .advice = fmt::format("Connect by a name or address that is in the certificate, or have one made "
+                              "for \"{}\".",
+                              settings_.uri.host)};
   if (!settings_.is_insecure && verdict != X509_V_OK)
     return WebSocketFailure{
         .kind = Kind::untrusted,
