@@ -314,10 +314,11 @@ void add_deregister(Command& admin) {
   add_server_options(deregister, options->first)
       .required_text("IMPI", options->second, "the private identity, such as alice@ims.example");
   deregister.on_run([options] {
-    return ask_and_format(
-        options->first, Json{{"command", "deregister"}, {"impi", options->second}}, [](const Json& answer) {
-          return fmt::format("ended {} registrations\n", number_in(answer, "registrations_ended"));
-        });
+    return ask_and_format(options->first, Json{{"command", "deregister"}, {"impi", options->second}},
+                          [](const Json& answer) {
+                            const auto ended = number_in(answer, "registrations_ended");
+                            return fmt::format("ended {} registration{}\n", ended, ended == 1 ? "" : "s");
+                          });
   });
 }
 
