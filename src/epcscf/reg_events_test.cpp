@@ -69,6 +69,21 @@ TEST(RegEvents, EndARegistrationThatTheCoreHasEnded) {
   EXPECT_TRUE(world.to_core.empty());
 }
 
+// Kamailio does so.
+TEST(RegEvents, MayOvertakeTheAnswerOfADeregistration) {
+  EventWorld world;
+  world.accept();
+  const Ask ask{.authorization = digest_answer, .expires = "0"};
+  world.send(world.make_register(ask));
+  const std::string asked = world.take_core("REGISTER");
+  world.notify(EventWorld::info("terminated", "terminated"), "terminated");
+  EXPECT_EQ(world.proxy.counters().registrations_active, 0U);
+  EXPECT_TRUE(world.closes.empty());
+  world.answer_core(asked, 200, world.make_accepted(ask));
+  EXPECT_EQ(status(world.take_client()), 200);
+  EXPECT_TRUE(world.closes.empty());
+}
+
 TEST(RegEvents, OneContactOfTwoMayEnd) {
   EventWorld world;
   world.accept();

@@ -128,17 +128,23 @@ void Registrar::forward(RegisterRequest request, Now now) {
   if (!text) return refuse(request, {text.error().status_code(), "", RegistrationRefusal::malformed}, now);
   const auto sent = board_.layer.send_request(*std::move(text), board_.flow_to(board_.settings.core), now);
   if (!sent) return refuse(request, {503, "", RegistrationRefusal::limit}, now);
+  asking_.insert(request.flow);
   forwarded_.emplace(*sent, std::move(request));
+}
+
+std::optional<RegisterRequest> Registrar::take_forwarded(sip::ClientId id) {
+  auto taken = forwarded_.extract(id);
+  if (taken.empty()) return std::nullopt;
+  asking_.extract(taken.mapped().flow);
+  return std::move(taken.mapped());
 }
 
 // --- and back ---------------------------------------------------------------------------------------------
 
 bool Registrar::on_core_answer(sip::ClientId id, const sip::Message& response, Now now) {
-  const auto found = forwarded_.find(id);
-  if (found == forwarded_.end()) return false;
+  if (!forwarded_.contains(id)) return false;
   if (response.status_code() < 200) return true;
-  RegisterRequest request = std::move(found->second);
-  forwarded_.erase(found);
+  RegisterRequest request = *take_forwarded(id);
   if (response.status_code() < 300) {
     on_accepted(std::move(request), response, now);
     return true;
@@ -155,13 +161,11 @@ bool Registrar::on_core_answer(sip::ClientId id, const sip::Message& response, N
 }
 
 bool Registrar::on_core_lost(sip::ClientId id, bool is_unreachable, Now now) {
-  const auto found = forwarded_.find(id);
-  if (found == forwarded_.end()) return false;
-  const RegisterRequest request = std::move(found->second);
-  forwarded_.erase(found);
+  const auto request = take_forwarded(id);
+  if (!request) return false;
   const auto refusal =
       is_unreachable ? RegistrationRefusal::core_unreachable : RegistrationRefusal::core_silent;
-  refuse(request, {status_of(refusal), "", refusal}, now);
+  refuse(*request, {status_of(refusal), "", refusal}, now);
   return true;
 }
 
@@ -306,8 +310,9 @@ void Registrar::end(RegistrationId id, EndTrigger trigger, Now now) {
   board_.emit(Report{Deregistered{registration->subject, trigger}});
   const FlowId flow = registration->flow;
   registrations_.remove(id);
-  const bool is_news = trigger == EndTrigger::network || trigger == EndTrigger::operator_asked ||
-                       trigger == EndTrigger::reassigned;
+  // A core may tell of a de-registration before it answers it; whoever asks is told by the answer.
+  const bool is_news = (trigger == EndTrigger::network && !asking_.contains(flow)) ||
+                       trigger == EndTrigger::operator_asked || trigger == EndTrigger::reassigned;
   if (is_news && !registrations_.has_flow(flow) && board_.find_client(flow) != nullptr)
     board_.emit(CloseClient{flow, std::string{to_string(trigger)}});
 }

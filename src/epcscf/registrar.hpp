@@ -76,6 +76,8 @@ class Registrar {
                           CredentialDesk::Outcome outcome, Now now);
   void pass_back(const RegisterRequest& request, const sip::Message& response,
                  const CredentialDesk::Outcome* outcome, Now now);
+  // What was forwarded, once it has its answer.
+  std::optional<RegisterRequest> take_forwarded(sip::ClientId id);
   [[nodiscard]] std::chrono::seconds lifetime_left(const Registration& registration, Now now) const;
 
   Switchboard& board_;
@@ -84,6 +86,7 @@ class Registrar {
   CredentialDesk desk_;
   std::map<CheckId, Check> checks_;
   std::unordered_map<sip::ClientId, RegisterRequest> forwarded_;  // looked up alone
+  std::multiset<FlowId> asking_;                                  // the connections of those
   std::map<PushId, Held> held_;
   std::set<std::pair<Instant, CheckId>> check_ends_;
   std::set<std::pair<Instant, PushId>> push_ends_;
