@@ -55,7 +55,8 @@ CredentialDesk::Outcome CredentialDesk::make(const RegisterRequest& request, Reg
                                              std::optional<credentials::Source> only, Now now) {
   if (!provisioner_) return std::unexpected(Unprovisioned::no_source);
   const std::string user_id = registration.key.impi + '|' + registration.key.instance;
-  const provisioning::Subject subject{.user_id = user_id, .salt = registration.salt};
+  const provisioning::Subject subject{
+      .user_id = user_id, .salt = registration.salt, .last_end = registration.last_end};
   if (std::string name = provisioner_->make_subject(subject); name != registration.subject) {
     take_back(registration, now);  // the key of the names was changed meanwhile
     registration.subject = std::move(name);
@@ -73,6 +74,7 @@ CredentialDesk::Outcome CredentialDesk::make(const RegisterRequest& request, Reg
     outcome.push = PushId{++last_push_};
     board_.emit(PushCredential{*outcome.push, *outcome.provision.push});
   }
+  registration.last_end = outcome.provision.entries.front().expires_at;
   const WallTime last_end = provisioning::find_last_end(outcome.provision);
   registration.credentials_until = std::max(registration.credentials_until.value_or(last_end), last_end);
   return outcome;

@@ -29,6 +29,9 @@ namespace turnpike::provisioning {
 struct Subject {
   std::string_view user_id{};
   std::string_view salt{};
+  // When the credential that the registration was given before ends: a computed name is little more than its
+  // end, and the next one is another even within the same second.
+  std::optional<WallTime> last_end{};
 };
 
 struct Settings {

@@ -106,6 +106,19 @@ TEST_P(EachSource, GivesAnotherNameAtTheNextRegistration) {
   EXPECT_NE(first, next->entries.front().username);
 }
 
+TEST_P(EachSource, GivesAnotherNameWithinTheSameSecond) {
+  World world{{GetParam()}};
+  std::set<std::string> names;
+  Subject subject = alice;
+  for (int i = 0; i < 20; ++i) {
+    const auto next = world.provisioner().provision({}, subject, 3600s, {}, test_wall, world.random());
+    ASSERT_TRUE(next);
+    const Entry& entry = next->entries.front();
+    EXPECT_TRUE(names.insert(entry.username).second) << entry.username;
+    subject.last_end = entry.expires_at;
+  }
+}
+
 TEST_P(EachSource, IsTakenBackByItsSubjectWithAllThatTheRegistrationWasGiven) {
   World world{{GetParam()}};
   const Provision first = world.provision({.form = Form::oauth});
