@@ -47,9 +47,11 @@ void read_issue(TableReader table, Config& config, SecretReader& secrets) {
   table.finish();
 }
 
-// Pushed credentials come in by the administrator's socket, or from the eP-CSCF of the same process.
+// Pushed credentials come in by the administrator's socket, from the eP-CSCF of the same process, or from
+// issuers.
 void check_pushed_can_be_reached(const Config& config, TableReader& root, std::vector<Problem>& problems) {
-  if (!config.credentials.pushed || !config.admin_socket.empty() || config.epcscf) return;
+  if (!config.credentials.pushed || !config.admin_socket.empty() || config.epcscf || config.relay_interface)
+    return;
   const Node* credentials = root.find("credentials");
   const Node* pushed = credentials == nullptr ? nullptr : credentials->find("pushed");
   problems.push_back({pushed == nullptr ? 1 : pushed->line, "admin.socket",
@@ -85,6 +87,7 @@ LoadedConfig parse_config(std::string_view text, const std::string& file) {
   read_log(root.sub_table("log"), loaded.config);
   read_issue(root.sub_table("issue"), loaded.config, secrets);
   read_control_plane(root, loaded.config, folder, secrets, problems);
+  read_relays(root, loaded.config, problems);
   check_pushed_can_be_reached(loaded.config, root, problems);
   root.finish();
 

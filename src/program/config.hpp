@@ -14,7 +14,9 @@
 #include "credentials/registry.hpp"
 #include "epcscf/settings.hpp"
 #include "ims/settings.hpp"
+#include "program/relay_interface.hpp"
 #include "service/door.hpp"
+#include "service/relay_fleet.hpp"
 #include "service/sip_endpoint.hpp"
 #include "service/token_settings.hpp"
 #include "turn/settings.hpp"
@@ -52,6 +54,8 @@ struct Config {
   Secret opaque_id_key{};      // of `turnpike issue`; made from the first secret unless set
   std::optional<EpcscfConfig> epcscf{};
   std::optional<ImsConfig> ims{};
+  std::optional<RelayInterfaceSettings> relay_interface{};  // [credentials.interface]
+  std::vector<service::RelaySettings> relays{};             // [[relays]]; regions in their order
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
 };

@@ -172,6 +172,7 @@ void read_credentials_section(TableReader& table, Config& config, SecretReader& 
   settings.pushed = read_pushed(table.sub_table("pushed"));
   settings.token =
       read_token(table.sub_table("token"), table.path_of("token"), config.server_name, secrets, problems);
+  read_relay_interface(table.sub_table("interface"), config);
   const bool has_source = settings.static_users || settings.computed || settings.pushed || settings.token;
   if (!has_source) table.missing("", allowed);
   table.finish();

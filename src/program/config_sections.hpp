@@ -46,6 +46,11 @@ void read_control_plane(TableReader& root, Config& config, const std::filesystem
 std::string format_epcscf(const EpcscfConfig& epcscf);
 std::string format_ims(const ImsConfig& ims);
 std::string describe_control_plane(const Config& config);
+// [credentials.interface], the relay's end of docs/credential-interface.md.
+void read_relay_interface(TableReader table, Config& config);
+// [[relays]], the issuer's end.
+void read_relays(TableReader& root, Config& config, std::vector<Problem>& problems);
+std::string format_relay_interface(const Config& config);
 
 // Others than its owner may read this file.
 bool is_readable_by_others(const std::filesystem::path& file);

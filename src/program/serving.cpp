@@ -53,7 +53,8 @@ std::map<std::string, std::string> fixed_settings(const Config& config) {
     if (line.starts_with('[')) section = line.substr(1, line.size() - 2);
     const auto equals = line.find(" = ");
     const bool is_control = section.starts_with("epcscf") || section == "ims";
-    const bool is_fixed = section.starts_with("turn") || section == "admin" || is_control;
+    const bool is_fixed =
+        section.starts_with("turn") || section == "admin" || section == "credentials.interface" || is_control;
     if (is_fixed && section != "epcscf.credentials" && equals != std::string_view::npos)
       settings[section + '.' + std::string{line.substr(0, equals)}] = line.substr(equals + 3);
   }
@@ -91,6 +92,7 @@ std::expected<std::unique_ptr<Serving>, std::string> Serving::start(Config confi
 
 Serving::~Serving() {
   if (control_plane_) control_plane_->stop();
+  relay_interface_.reset();
   if (server_) server_->stop();
 }
 
@@ -103,6 +105,7 @@ std::expected<void, std::string> Serving::open() {
   auto server = relay::Server::start(make_server_settings(config_), reports_);
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
+  if (const auto opened = open_relay_interface(); !opened) return opened;
   add_relay_metrics(metrics_, *server_);
   auto control_plane = ControlPlane::start(config_, *server_, log_, metrics_);
   if (!control_plane) return std::unexpected(control_plane.error());
@@ -115,6 +118,18 @@ std::expected<void, std::string> Serving::open() {
   return {};
 }
 
+std::expected<void, std::string> Serving::open_relay_interface() {
+  if (!config_.relay_interface) return {};
+  const auto& pushed = config_.credentials.pushed;
+  relay_store_ =
+      std::make_unique<RelayStore>(*server_, config_.credentials.realm, config_.turn.limits.allocations_total,
+                                   pushed ? pushed->credentials_max : 0);
+  auto interface = RelayInterface::start(*config_.relay_interface, *relay_store_);
+  if (!interface) return std::unexpected(interface.error());
+  relay_interface_ = std::move(*interface);
+  return {};
+}
+
 void Serving::tell_ready() {
   for (const std::string& warning : server_->warnings()) log_.warn("start", {{"warning", warning}});
   for (const SocketAddress& listener : server_->listeners())
@@ -123,6 +138,9 @@ void Serving::tell_ready() {
                             {"sources", source_names(config_.credentials)},
                             {"shards", server_->shard_count()}});
   control_plane_->tell_ready();
+  if (relay_interface_)
+    log_.info("listening", {{"address", "https:" + relay_interface_->listener().to_string()},
+                            {"interface", "credentials"}});
   log_.info(
       "ready",
       {{"version", TURNPIKE_VERSION}, {"config", config_.file}, {"admin_socket", config_.admin_socket}});

@@ -13,6 +13,7 @@
 #include "program/admin_socket.hpp"
 #include "program/config.hpp"
 #include "program/control_plane.hpp"
+#include "program/relay_interface.hpp"
 #include "program/relay_reports.hpp"
 #include "relay/server.hpp"
 
@@ -43,6 +44,7 @@ class Serving {
  private:
   Serving(Config config, Log& log);
   std::expected<void, std::string> open();
+  std::expected<void, std::string> open_relay_interface();
   void tell_ready();
   void take_in_control_plane(Config& read, ReloadOutcome& outcome);
   bool obey(int signals);  // false: end
@@ -55,6 +57,8 @@ class Serving {
   std::optional<AdminSocket> socket_{};
   std::unique_ptr<relay::Server> server_{};
   std::unique_ptr<ControlPlane> control_plane_{};
+  std::unique_ptr<RelayStore> relay_store_{};
+  std::unique_ptr<RelayInterface> relay_interface_{};
   std::unique_ptr<AdminDesk> desk_{};
   bool is_draining_ = false;
 };

@@ -1,0 +1,111 @@
+#include <fmt/format.h>
+
+#include "program/config_sections.hpp"
+#include "program/toml_text.hpp"
+#include "provisioning/turn_uri.hpp"
+#include "service/http_url.hpp"
+
+namespace turnpike::program {
+namespace {
+
+constexpr std::size_t path_bytes_max = 4096;
+constexpr std::size_t name_bytes_max = 256;
+
+// A path of a file that has to be named.
+void read_path(TableReader& table, std::string_view key, std::string_view allowed,
+               const std::filesystem::path& folder, std::string& to) {
+  std::string path;
+  table.text(key, path, path_bytes_max);
+  if (path.empty()) return table.missing(key, allowed);
+  to = (folder / path).string();
+}
+
+std::filesystem::path folder_of(const Config& config) {
+  return std::filesystem::path{config.file}.parent_path();
+}
+
+void read_texts(TableReader& table, std::string_view key, std::string_view allowed,
+                std::vector<std::string>& to) {
+  for (const Node* node : table.texts(key, allowed)) to.push_back(node->text);
+}
+
+void read_uris(TableReader& table, std::vector<std::string>& to) {
+  constexpr std::string_view allowed = "turn: or turns: URIs, \"turn:turn1.example:3478?transport=udp\"";
+  for (const Node* node : table.texts("uris", allowed)) {
+    if (!provisioning::TurnUri::parse(node->text)) table.refuse("uris", *node, allowed);
+    to.push_back(node->text);
+  }
+  if (to.empty()) table.missing("uris", allowed);
+}
+
+service::RelaySettings read_relay(TableReader table, const std::filesystem::path& folder) {
+  constexpr std::string_view allowed = "\"https://HOST:PORT\" of the relay's credential interface";
+  service::RelaySettings relay;
+  table.text("url", relay.url, path_bytes_max);
+  const auto url = service::HttpUrl::parse(relay.url);
+  if (relay.url.empty())
+    table.missing("url", allowed);
+  else if (!url || !url->is_secure)
+    table.complain("url", line_of(table, "url"),
+                   fmt::format("found \"{}\", allowed: {}", relay.url, allowed));
+  table.text("region", relay.region, name_bytes_max);
+  read_path(table, "certificate", "the file of our certificate, in PEM", folder, relay.certificate_file);
+  read_path(table, "key", "the file of our certificate's key, in PEM", folder, relay.key_file);
+  read_path(table, "ca", "the file of the authority that vouches for the relay, in PEM", folder,
+            relay.ca_file);
+  read_uris(table, relay.uris);
+  table.finish();
+  return relay;
+}
+
+}  // namespace
+
+void read_relay_interface(TableReader table, Config& config) {
+  if (!table.is_present()) return;
+  constexpr std::string_view allowed = "\"IP:PORT\", where issuers reach this relay";
+  RelayInterfaceSettings settings;
+  std::string listen;
+  table.text("listen", listen, name_bytes_max);
+  const auto address = SocketAddress::parse(listen);
+  if (listen.empty())
+    table.missing("listen", allowed);
+  else if (!address)
+    table.complain("listen", line_of(table, "listen"),
+                   fmt::format("found \"{}\", allowed: {}", listen, allowed));
+  settings.listen = address.value_or(SocketAddress{});
+  const auto folder = folder_of(config);
+  read_path(table, "certificate", "the file of our certificate, in PEM", folder, settings.certificate_file);
+  read_path(table, "key", "the file of our certificate's key, in PEM", folder, settings.key_file);
+  read_path(table, "client_ca", "the file of the authority that vouches for issuers, in PEM", folder,
+            settings.client_ca_file);
+  read_texts(table, "allowed_names", "names in the certificates of issuers", settings.allowed_names);
+  table.finish();
+  config.relay_interface = std::move(settings);
+}
+
+void read_relays(TableReader& root, Config& config, std::vector<Problem>& problems) {
+  const auto entries = root.tables("relays", "[[relays]] tables");
+  for (std::size_t at = 0; at < entries.size(); ++at)
+    config.relays.push_back(
+        read_relay({entries[at], fmt::format("relays[{}]", at), problems}, folder_of(config)));
+}
+
+std::string format_relay_interface(const Config& config) {
+  std::string text;
+  if (const auto& interface = config.relay_interface) {
+    text +=
+        fmt::format("\n[credentials.interface]\nlisten = {}\ncertificate = {}\nkey = {}\nclient_ca = {}\n",
+                    quote(interface->listen.to_string()), quote(interface->certificate_file),
+                    quote(interface->key_file), quote(interface->client_ca_file));
+    if (!interface->allowed_names.empty())
+      text += fmt::format("allowed_names = {}\n", quote_all(interface->allowed_names));
+  }
+  for (const service::RelaySettings& relay : config.relays)
+    text +=
+        fmt::format("\n[[relays]]\nurl = {}\nregion = {}\ncertificate = {}\nkey = {}\nca = {}\nuris = {}\n",
+                    quote(relay.url), quote(relay.region), quote(relay.certificate_file),
+                    quote(relay.key_file), quote(relay.ca_file), quote_all(relay.uris));
+  return text;
+}
+
+}  // namespace turnpike::program
