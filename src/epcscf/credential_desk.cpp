@@ -1,6 +1,7 @@
 #include "epcscf/credential_desk.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/crypto.hpp"
 
@@ -29,6 +30,12 @@ CredentialDesk::CredentialDesk(Switchboard& board) : board_(board) { reconfigure
 void CredentialDesk::reconfigure() {
   provisioner_.reset();
   if (board_.settings.provisioning) provisioner_.emplace(*board_.settings.provisioning);
+  if (provisioner_ && !offered_.empty()) provisioner_->offer(offered_);
+}
+
+void CredentialDesk::offer(std::vector<std::string> uris) {
+  offered_ = std::move(uris);
+  reconfigure();
 }
 
 void CredentialDesk::name(Registration& registration) {

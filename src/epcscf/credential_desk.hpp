@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <string>
 #include <variant>
+#include <vector>
 
 #include "epcscf/register_request.hpp"
 #include "epcscf/registrations.hpp"
@@ -38,6 +40,8 @@ class CredentialDesk {
   void name(Registration& registration);
   void on_pushed(PushId) { --pushes_; }  // however it ended
   void reconfigure();
+  // Proxy::offer
+  void offer(std::vector<std::string> uris);
 
  private:
   Outcome make(const RegisterRequest& request, Registration& registration, std::chrono::seconds lifetime,
@@ -45,6 +49,7 @@ class CredentialDesk {
 
   Switchboard& board_;
   std::optional<provisioning::Provisioner> provisioner_;
+  std::vector<std::string> offered_{};  // empty: those of the settings
   std::uint64_t last_push_ = 0;
   std::size_t pushes_ = 0;
 };

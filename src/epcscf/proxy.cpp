@@ -312,4 +312,6 @@ void Proxy::reconfigure(Settings settings) {
   impl_->registrar.reconfigure();
 }
 
+void Proxy::offer(std::vector<std::string> uris) { impl_->registrar.offer(std::move(uris)); }
+
 }  // namespace turnpike::epcscf

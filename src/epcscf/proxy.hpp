@@ -61,6 +61,9 @@ class Proxy {
   [[nodiscard]] Counters counters() const;
   // For what comes from here on; what lives keeps what it has.
   void reconfigure(Settings settings);
+  // The URIs of the relays that live, in the order in which clients should try them: handed out from here on
+  // instead of those of the settings, also after reconfigure(). Empty: those of the settings again.
+  void offer(std::vector<std::string> uris);
 
  private:
   class Impl;

@@ -48,6 +48,7 @@ class Registrar {
   void on_timeout(Now now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
   void reconfigure() { desk_.reconfigure(); }
+  void offer(std::vector<std::string> uris) { desk_.offer(std::move(uris)); }
 
  private:
   struct Check {

@@ -197,6 +197,32 @@ TEST(Provisioning, WhatIsPushedIsAcknowledgedBeforeTheAnswerLeaves) {
   EXPECT_EQ(world.take_report<Provisioned>()->source, credentials::Source::pushed);
 }
 
+TEST(Provisioning, HandsOutTheUrisOfTheRelaysThatLive) {
+  World world{make_pushing_settings()};
+  world.proxy.offer({"turn:turn9.ims.example?transport=udp"});
+  world.proxy.reconfigure(make_pushing_settings());  // changes nothing of it
+  world.send(world.make_register({.authorization = digest_answer}));
+  world.answer_core(world.take_core(), 200, world.make_accepted());
+  ASSERT_EQ(world.pushes.size(), 1U);
+  world.proxy.on_push_done(world.pushes[0].id, true, world.now);
+  world.drain();
+  EXPECT_TRUE(value(world.take_client(), "Turn-Credentials").starts_with("<turn:turn9.ims.example"));
+}
+
+TEST(Provisioning, HandsOutTheUrisOfTheSettingsWhileNoRelayIsKnownToLive) {
+  const Settings settings = make_pushing_settings();
+  World world{settings};
+  world.proxy.offer({"turn:turn9.ims.example?transport=udp"});
+  world.proxy.offer({});
+  world.send(world.make_register({.authorization = digest_answer}));
+  world.answer_core(world.take_core(), 200, world.make_accepted());
+  ASSERT_EQ(world.pushes.size(), 1U);
+  world.proxy.on_push_done(world.pushes[0].id, false, world.now);
+  world.drain();
+  EXPECT_TRUE(
+      value(world.take_client(), "Turn-Credentials").starts_with('<' + settings.provisioning->uris.front()));
+}
+
 TEST(Provisioning, FallsBackWhereNoRelayAnswersInTime) {
   World world{make_pushing_settings()};
   world.send(world.make_register({.authorization = digest_answer}));

@@ -158,6 +158,7 @@ EpcscfNode::~EpcscfNode() { impl_->stop(); }
 
 Loop& EpcscfNode::loop() { return impl_->loop(); }
 void EpcscfNode::start(const EpcscfPorts& ports) { impl_->start(ports); }
+void EpcscfNode::offer(std::vector<std::string> uris) { impl_->proxy().offer(std::move(uris)); }
 void EpcscfNode::drain() {
   impl_->loop().post([this] { impl_->door().stop_accepting(); });
 }

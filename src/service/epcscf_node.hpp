@@ -53,6 +53,8 @@ class EpcscfNode {
   // For ports: what is made for it before start() runs on it.
   Loop& loop();
   void start(const EpcscfPorts& ports);
+  // From its loop alone: epcscf::Proxy::offer.
+  void offer(std::vector<std::string> uris);
 
   // --- from the thread that has started it ---
   // Takes no new connections; flows go on.
