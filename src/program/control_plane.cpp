@@ -14,7 +14,7 @@ std::optional<provisioning::Settings> make_provisioning(const Config& config) {
   if (epcscf.sources.empty()) return std::nullopt;
   provisioning::Settings settings;
   settings.realm = config.credentials.realm;
-  settings.uris = epcscf.uris;
+  settings.uris = config.relays.empty() ? epcscf.uris : find_unconfirmed_uris(config);
   settings.sources = epcscf.sources;
   settings.computed = config.credentials.computed;
   settings.token = config.credentials.token;
@@ -48,7 +48,7 @@ std::expected<std::unique_ptr<ControlPlane>, std::string> ControlPlane::start(co
   if (auto opened = plane->open(config, server, metrics); !opened)
     return std::unexpected(std::move(opened.error()));
   if (plane->home_core_) plane->home_core_->start();
-  if (plane->epcscf_) plane->epcscf_->start({.relays = plane->relay_.get(), .tokens = plane->tokens_.get()});
+  if (plane->epcscf_) plane->epcscf_->start({.relays = plane->find_relays(), .tokens = plane->tokens_.get()});
   return plane;
 }
 
@@ -76,9 +76,19 @@ std::expected<void, std::string> ControlPlane::open(const Config& config, relay:
       if (!tokens) return std::unexpected("tokens: " + tokens.error());
       tokens_ = std::move(*tokens);
     }
+    if (!config.relays.empty()) {
+      auto group = RelayGroup::start(config, *epcscf_, *relay_, log_);
+      if (!group) return std::unexpected(std::move(group.error()));
+      relays_ = std::move(*group);
+    }
     add_epcscf_metrics(metrics, *epcscf_);
   }
   return {};
+}
+
+service::RelayPort* ControlPlane::find_relays() {
+  if (relays_) return relays_.get();
+  return relay_.get();
 }
 
 void ControlPlane::tell_ready() const {
@@ -109,6 +119,7 @@ void ControlPlane::drain() {
 void ControlPlane::stop() {
   if (epcscf_) epcscf_->stop();
   if (home_core_) home_core_->stop();
+  relays_.reset();
   relay_.reset();  // done with what it was asked for
   tokens_.reset();
 }

@@ -15,6 +15,7 @@
 #include "program/config.hpp"
 #include "program/control_reports.hpp"
 #include "program/local_relay.hpp"
+#include "program/relay_group.hpp"
 #include "relay/server.hpp"
 #include "service/token_checker.hpp"
 #include "store/subscriber_book.hpp"
@@ -53,6 +54,8 @@ class ControlPlane {
   std::expected<void, std::string> open(const Config& config, relay::Server& server,
                                         metrics::Registry& metrics);
 
+  service::RelayPort* find_relays();
+
   Log& log_;
   std::optional<EpcscfReports> epcscf_reports_{};
   HomeCoreReports home_core_reports_;
@@ -60,6 +63,7 @@ class ControlPlane {
   std::unique_ptr<service::HomeCoreNode> home_core_{};
   std::unique_ptr<service::EpcscfNode> epcscf_{};
   std::unique_ptr<LocalRelay> relay_{};
+  std::unique_ptr<RelayGroup> relays_{};  // with [[relays]]
   std::unique_ptr<service::TokenChecker> tokens_{};
 };
 

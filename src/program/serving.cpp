@@ -45,16 +45,18 @@ metrics::Counter reload_counter(metrics::Registry& metrics, const char* outcome)
 std::map<std::string, std::string> fixed_settings(const Config& config) {
   std::map<std::string, std::string> settings;
   std::string section;
+  std::size_t relays = 0;
   const std::string all = format_config(config);
   for (std::string_view text = all; !text.empty();) {
     const auto end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.starts_with('[')) section = line.substr(1, line.size() - 2);
+    if (line == "[[relays]]") section = fmt::format("relays[{}]", relays++);
     const auto equals = line.find(" = ");
     const bool is_control = section.starts_with("epcscf") || section == "ims";
-    const bool is_fixed =
-        section.starts_with("turn") || section == "admin" || section == "credentials.interface" || is_control;
+    const bool is_of_relays = section == "credentials.interface" || section.starts_with("relays[");
+    const bool is_fixed = section.starts_with("turn") || section == "admin" || is_of_relays || is_control;
     if (is_fixed && section != "epcscf.credentials" && equals != std::string_view::npos)
       settings[section + '.' + std::string{line.substr(0, equals)}] = line.substr(equals + 3);
   }
