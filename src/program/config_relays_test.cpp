@@ -6,7 +6,7 @@ namespace turnpike::program {
 namespace {
 
 const std::string relay_part =
-    "[turn]\nrealm = \"ims.example\"\nlisten = [\"192.0.2.1:3478\"]\nrelay_addresses = [\"192.0.2.1\"]\n"
+    "[turn]\nrealm = \"ims.example\"\nlisten = [\"udp:192.0.2.1:3478\"]\nrelay_addresses = [\"192.0.2.1\"]\n"
     "[credentials.pushed]\n";
 const std::string interface_part =
     "[credentials.interface]\nlisten = \"192.0.2.1:8443\"\ncertificate = \"relay.pem\"\nkey = "
