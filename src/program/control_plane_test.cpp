@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/check.hpp"
+#include "base/random.hpp"
 #include "program/key_certificate.hpp"
 #include "program/serving.hpp"
 #include "program/subscriber_rows.hpp"
@@ -27,18 +28,25 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* password = "wonderland-and-back";
 
-// What other sockets may take until it is used, which the kernel's choice makes unlikely.
-std::uint16_t find_free_port() {
-  const int socket = ::socket(AF_INET, SOCK_DGRAM, 0);
+bool can_bind(int type, std::uint16_t port) {
+  const int socket = ::socket(AF_INET, type, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  EXPECT_EQ(::bind(socket, generic, size), 0);
-  EXPECT_EQ(::getsockname(socket, generic, &size), 0);
+  address.sin_port = htons(port);
+  const int result = ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address);
   ::close(socket);
-  return ntohs(address.sin_port);
+  return result == 0;
+}
+
+// Free for UDP and TCP, and below the ports that the kernel gives out, so that nobody else happens to take
+// it.
+std::uint16_t find_free_port() {
+  SystemRandom random;
+  for (;;) {
+    const auto port = static_cast<std::uint16_t>(10000 + random.below(9000));
+    if (can_bind(SOCK_DGRAM, port) && can_bind(SOCK_STREAM, port)) return port;
+  }
 }
 
 bool contains(std::string_view text, std::string_view part) {
