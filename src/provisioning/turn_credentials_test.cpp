@@ -159,7 +159,8 @@ TEST(TurnCredentialsAnswer, GoesIntoSeveralRowsWhenItIsLong) {
     EXPECT_LT(row.size(), 8000U);
     text += "Turn-Credentials: " + row + "\r\n";
   }
-  const auto message = sip::Message::parse(text + "\r\n");
+  text += "\r\n";
+  const auto message = sip::Message::parse(text);
   ASSERT_TRUE(message);
   const auto answer = find_answer(*message, test_wall);
   ASSERT_TRUE(answer.has_value() && answer->has_value());
@@ -219,7 +220,8 @@ TEST(TurnCredentialsAnswer, IsRefusedWithAReason) {
 
 TEST(TurnCredentials, AreFoundInAMessage) {
   const std::string head = "REGISTER sip:ims.example SIP/2.0\r\n";
-  const auto plain = sip::Message::parse(head + "\r\n");
+  const std::string plain_text = head + "\r\n";
+  const auto plain = sip::Message::parse(plain_text);
   ASSERT_TRUE(plain);
   EXPECT_FALSE(find_request(*plain));
   EXPECT_FALSE(find_answer(*plain, test_wall));
