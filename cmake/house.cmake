@@ -54,6 +54,13 @@ function(house_compile_quickly NAME)
   endif()
 endfunction()
 
+# Boost.Asio has fences, which ThreadSanitizer does not follow, and g++ warns of each; what it follows are the locks.
+function(house_uses_asio NAME)
+  if(HOUSE_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${NAME} PUBLIC -Wno-tsan)
+  endif()
+endfunction()
+
 function(house_test NAME)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABEL" ${ARGN})
   add_executable(${NAME} ${ARG_SOURCES})
