@@ -302,7 +302,10 @@ class World {
     for (const auto name : {sip::HeaderName::path, sip::HeaderName::record_route}) {
       std::string all;
       sip::ValueCursor values{message, name};
-      while (const auto value = values.next()) all = std::string{*value} + (all.empty() ? "" : ", " + all);
+      while (const auto value = values.next()) {
+        if (!all.empty()) all.insert(0, ", ");
+        all.insert(0, *value);
+      }
       if (!all.empty()) keep(routes_, all);
     }
   }
