@@ -53,14 +53,7 @@ std::string hex8(std::uint32_t number) {
 }
 
 std::string quoted(std::string_view name, std::string_view value) {
-  std::string text{name};
-  text += "=\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') text += '\\';
-    text += c;
-  }
-  text += '"';
-  return text;
+  return std::string{name} + '=' + quoted_string(value);
 }
 
 }  // namespace
