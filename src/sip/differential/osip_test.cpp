@@ -8,14 +8,17 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "sip/differential/reading.hpp"
 #include "sip/editor.hpp"
-#include "sip/headers.hpp"
 #include "sip/test_messages.hpp"
 
 namespace turnpike::sip {
 namespace {
+
+using test::line;
+using test::Reading;
+using test::text_of;
 
 struct Freeing {
   void operator()(osip_message_t* message) const { osip_message_free(message); }
@@ -35,15 +38,6 @@ OsipMessage parse_by_osip(const std::string& text) {
   return owned;
 }
 
-std::string text_of(const char* text) { return text == nullptr ? "" : text; }
-
-// An osip structure is a list of lines, and so is ours; a difference shows which line it is.
-using Reading = std::vector<std::string>;
-
-std::string line(std::string_view name, std::string_view value) {
-  return std::string{name} + '=' + std::string{value};
-}
-
 // Escapes are decoded by osip, brackets of IPv6 addresses are left out.
 void read_uri(Reading& reading, std::string_view of, osip_uri_t* uri) {
   reading.push_back(line(std::string{of} + " scheme", text_of(uri->scheme)));
@@ -56,29 +50,12 @@ void read_uri(Reading& reading, std::string_view of, osip_uri_t* uri) {
       line(std::string{of} + " transport", transport != nullptr ? text_of(transport->gvalue) : ""));
 }
 
-void read_uri(Reading& reading, std::string_view of, const Uri& uri) {
-  std::string_view host = uri.host();
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  const std::string name{of};
-  reading.push_back(line(name + " scheme", uri.scheme() == Scheme::sips ? "sips" : "sip"));
-  reading.push_back(line(name + " user", unescaped(uri.user())));
-  reading.push_back(line(name + " host", host));
-  reading.push_back(line(name + " port", uri.port() ? std::to_string(*uri.port()) : ""));
-  reading.push_back(line(name + " transport", uri.params().value("transport").value_or("")));
-}
-
 void read_address(Reading& reading, std::string_view of, osip_from_t* address) {
   read_uri(reading, of, address->url);
   osip_generic_param_t* tag = nullptr;
   osip_from_get_tag(address, &tag);
   reading.push_back(line(std::string{of} + " tag", tag != nullptr ? text_of(tag->gvalue) : ""));
   reading.push_back(line(std::string{of} + " display", trimmed(text_of(address->displayname))));
-}
-
-void read_address(Reading& reading, std::string_view of, const NameAddr& address) {
-  read_uri(reading, of, address.uri);
-  reading.push_back(line(std::string{of} + " tag", address.tag().value_or("")));
-  reading.push_back(line(std::string{of} + " display", address.display));
 }
 
 Reading read_by_osip(osip_message_t& message) {
@@ -112,47 +89,12 @@ Reading read_by_osip(osip_message_t& message) {
   return reading;
 }
 
-void read_addresses(Reading& reading, const Message& message, std::string_view of, HeaderName name) {
-  NameAddrCursor addresses{message, name};
-  while (const auto address = addresses.next()) read_address(reading, of, **address);
-}
-
-Reading read_by_us(const Message& message) {
-  Reading reading;
-  if (message.is_request()) {
-    reading.push_back(line("method", message.method_text()));
-    read_uri(reading, "target", *request_uri(message));
-  } else {
-    reading.push_back(line("status", std::to_string(message.status_code())));
-    reading.push_back(line("reason", message.reason()));
-  }
-  read_address(reading, "from", *from(message));
-  read_address(reading, "to", *to(message));
-  reading.push_back(
-      line("cseq", std::to_string(cseq(message)->number) + ' ' + std::string{cseq(message)->method_text}));
-  reading.push_back(line("call-id", *call_id(message)));
-  ValueCursor vias{message, HeaderName::via};
-  while (const auto value = vias.next()) {
-    const auto via = Via::parse(*value);
-    std::string_view host = via->host;
-    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-    reading.push_back(line("via", std::string{via->transport} + ' ' + std::string{host} + ' ' +
-                                      (via->port ? std::to_string(*via->port) : "") + ' ' +
-                                      std::string{via->branch().value_or("")}));
-  }
-  read_addresses(reading, message, "contact", HeaderName::contact);
-  read_addresses(reading, message, "route", HeaderName::route);
-  const auto length = message.find(HeaderName::content_length);
-  reading.push_back(line("content-length", length ? length->value : ""));
-  return reading;
-}
-
 void expect_same_reading(const std::string& text) {
   const auto theirs = parse_by_osip(text);
   ASSERT_TRUE(theirs) << text;
   const auto ours = Message::parse(text);
   ASSERT_TRUE(ours) << text;
-  ASSERT_EQ(read_by_us(*ours), read_by_osip(*theirs)) << text;
+  ASSERT_EQ(test::read_by_us(*ours), read_by_osip(*theirs)) << text;
 }
 
 TEST(Osip, ReadsWhatWeRead) {
