@@ -1,5 +1,6 @@
 # The only clever CMake of this house. A folder is a library: every x.cpp belongs to it, every
-# x_test.cpp to its unit test, every x.hpp is proved to compile alone. main.cpp belongs to a program.
+# x_test.cpp to its unit test. main.cpp belongs to a program. That every x.hpp compiles alone is proved by the
+# source that includes it first (tools/tidy.py sees to that) or, where there is none, by compiling it.
 #
 #   house_library(NAME [THREADS] [COLD] [DEPS lib...] [SYSTEM lib...])
 #     DEPS: libraries of the house; SYSTEM: packages; THREADS: its test runs under ThreadSanitizer too; COLD: runs
@@ -77,6 +78,10 @@ function(house_library NAME)
   cmake_parse_arguments(ARG "THREADS;COLD" "" "DEPS;SYSTEM" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   file(GLOB headers CONFIGURE_DEPENDS *.hpp)
+  foreach(source ${sources})  # proves its own header
+    string(REGEX REPLACE "(_test)?\\.cpp$" ".hpp" header ${source})
+    list(REMOVE_ITEM headers ${header})
+  endforeach()
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")

@@ -236,6 +236,7 @@ class House:
         self.check_layout(path, source)
         if parts[0] == "src":
             self.check_layers(path, folder, source)
+            self.check_own_header(path, source)
         self.check_banned(path, parts[0], folder, source)
         self.check_sizes(path, source)
         self.check_todo(path, source.comments)
@@ -247,6 +248,16 @@ class House:
             self.report(path, 1, "file-name", "files are snake_case")
         if name.endswith(".hpp") and source.lines[0] != "#pragma once":
             self.report(path, 1, "pragma-once", "a header begins with #pragma once")
+
+    def check_own_header(self, path, source):
+        """A source includes its own header first, which proves that the header compiles alone."""
+        own = path if path[:-len("cpp")] + "hpp" in self.files else path.replace("_test.cpp", ".cpp")
+        header = own[:-len("cpp")] + "hpp"
+        if not path.endswith(".cpp") or header not in self.files or (own != path and own in self.files):
+            return  # where there is both a source and a test, the source proves it
+        first = re.search(r'^\s*#\s*include\s*(\S+)', "\n".join(source.without_comments), re.M)
+        if not first or first.group(1) != f'"{header[len("src/"):]}"':
+            self.report(path, 1, "own-header", f'include "{header[len("src/"):]}" first')
 
     def check_layers(self, path, folder, source):
         if folder not in LAYERS:

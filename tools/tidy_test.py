@@ -41,7 +41,7 @@ LONG_FUNCTION = "int f() {\n" + "  g();\n" * 69 + "}\n"
 # rule -> planted files, each of which must be reported by this rule and by no other.
 PLANTED = {
     "layering": [
-        ("src/base/bytes.cpp", '#include "stun/message.hpp"\n'),
+        ("src/base/x.cpp", '#include "stun/message.hpp"\n'),
         ("src/stun/wire.cpp", '#include "credentials/grant.hpp"\n'),
         ("src/credentials/grant.cpp", '  #  include "stun/message.hpp"\n'),
         ("src/turn/commons.cpp", '#include "relay/server.hpp"\n'),
@@ -50,6 +50,11 @@ PLANTED = {
         ("src/turn/commons.cpp", '#include "commons.hpp"\n'),
         ("src/elsewhere/x.cpp", "int x;\n"),
         ("src/turn/commons_test.cpp", '#include "sim/world.hpp"\n'),
+    ],
+    "own-header": [
+        ("src/base/bytes.cpp", '#include <vector>\n#include "base/bytes.hpp"\n'),
+        ("src/base/bytes.cpp", "int x;\n"),
+        ("src/base/bytes_test.cpp", '#include <vector>\n#include "base/bytes.hpp"\n'),
     ],
     "clock": [
         ("src/turn/x.cpp", "auto t = std::chrono::steady_clock::now();\n"),

@@ -1,3 +1,5 @@
+#include "client/tiny_door.hpp"
+
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -14,7 +16,6 @@
 #include <thread>
 
 #include "base/check.hpp"
-#include "client/tiny_door.hpp"
 
 namespace turnpike::client::test {
 namespace {
