@@ -1,11 +1,17 @@
 #pragma once
 // What is compared: the parts of a message as a list of lines, so that a difference shows which line it is.
 
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "sip/editor.hpp"
 #include "sip/headers.hpp"
+#include "sip/test_messages.hpp"
 
 namespace turnpike::sip::test {
 
@@ -68,6 +74,46 @@ inline Reading read_by_us(const Message& message) {
   const auto length = message.find(HeaderName::content_length);
   reading.push_back(line("content-length", length ? length->value : ""));
   return reading;
+}
+
+// Another's reading; nothing where it refuses the message.
+using Reader = std::function<std::optional<Reading>(const std::string& text)>;
+
+inline void expect_same_reading(const std::string& text, const Reader& read_by_other) {
+  const auto theirs = read_by_other(text);
+  ASSERT_TRUE(theirs) << text;
+  const auto ours = Message::parse(text);
+  ASSERT_TRUE(ours) << text;
+  ASSERT_EQ(read_by_us(*ours), *theirs) << text;
+}
+
+inline void compare_messages(std::uint64_t seed, const Reader& read_by_other) {
+  MessageMaker maker{seed};
+  for (int i = 0; i < 2000; ++i)
+    ASSERT_NO_FATAL_FAILURE(expect_same_reading(maker.next(), read_by_other)) << i;
+}
+
+inline void compare_edited_messages(std::uint64_t seed, const Reader& read_by_other) {
+  MessageMaker maker{seed};
+  for (int i = 0; i < 1000; ++i) {
+    const std::string text = maker.next();
+    const Message message = parsed(text);
+    Editor editor{message};
+    editor.push_via("SIP/2.0/TCP edge.example:5060;branch=z9hG4bKnew")
+        .push_record_route("<sip:edge.example;lr>");
+    editor.stamp_via(*top_via(message), *SocketAddress::parse("192.0.2.7:1234")).pop_route();
+    if (maker.once_in(2)) editor.append(HeaderName::contact, "<sip:more@edge.example>;q=0.1");
+    if (maker.once_in(2)) editor.set_body("text/plain", "another body");
+    ASSERT_NO_FATAL_FAILURE(expect_same_reading(editor.text(), read_by_other)) << i;
+  }
+}
+
+// Both must refuse it.
+inline void compare_refusal(const std::string& row, const Reader& read_by_other) {
+  const std::string text = request(row);
+  const auto message = Message::parse(text);
+  EXPECT_TRUE(!message || find_defect(*message)) << row;
+  EXPECT_FALSE(read_by_other(text)) << row;
 }
 
 }  // namespace turnpike::sip::test
