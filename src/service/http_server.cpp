@@ -265,6 +265,7 @@ asio::awaitable<bool> HttpServer::Core::answer_one(Connection& connection, Strea
   parser.body_limit(settings_.body_bytes_max);
   parser.header_limit(settings_.header_bytes_max);
   const auto [read_error, read] = co_await http::async_read(stream, connection.received, parser, as_result);
+  if (is_shut_down_) co_return false;  // what the handler works on may be gone
   bool keeps_alive = false;
   Response response;
   if (!read_error) {

@@ -82,6 +82,30 @@ std::string url(const HttpServer& server, std::string_view scheme, std::string_v
   return std::string{scheme} + "://127.0.0.1:" + std::to_string(server.listener().port) + std::string{path};
 }
 
+// Ends the server after so many steps of the loop, whatever it is at then; true where it had answered before.
+bool end_server_after(int steps) {
+  World world;
+  auto server = world.start({.listen = loopback()});
+  asio::ip::tcp::socket socket{world.loop};
+  error_code error;
+  error = socket.connect({asio::ip::make_address("127.0.0.1"), server->listener().port}, error);
+  asio::write(socket, asio::buffer(std::string_view{"GET / HTTP/1.1\r\nHost: a\r\n\r\n"}), error);
+  for (int step = 0; step < steps; ++step) world.loop.run_one_for(20ms);
+  const std::size_t served = world.served.size();
+  server.reset();
+  world.loop.restart();
+  world.loop.run();
+  EXPECT_EQ(world.served.size(), served) << "asked after its end, at step " << steps;
+  return served == 1;
+}
+
+TEST(HttpServer, AsksNobodyAfterItsEnd) {
+  int steps = 0;
+  while (!end_server_after(steps) && steps < 100) ++steps;
+  EXPECT_GT(steps, 1);
+  EXPECT_LT(steps, 100);
+}
+
 TEST(HttpServer, AnswersOverPlainHttpOnLoopback) {
   World world;
   const auto server = world.start({.listen = loopback()});
