@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "service/certificate.hpp"
+#include "service/test_notebook.hpp"
 #include "service/test_web_client.hpp"
 
 namespace turnpike::service {
@@ -20,48 +21,44 @@ using epcscf::FlowId;
 
 SocketAddress local(std::uint16_t port = 0) { return {IpAddress::v4({127, 0, 0, 1}), port}; }
 
-// What the door has told, and what it shall do with messages.
-class Watcher final : public DoorOwner {
+// What the door has told, and what it shall do with messages. The door tells it on its loop's thread; the
+// test reads copies.
+class Watcher final : public DoorOwner, public TestNotebook {
  public:
   void on_client_connected(FlowId flow, const epcscf::ClientInfo& info) override {
-    note([&] { connected.emplace_back(flow, info); });
+    note([&] { connected_.emplace_back(flow, info); });
   }
   void on_client_message(FlowId flow, std::string_view text) override {
-    note([&] { messages.emplace_back(flow, text); });
+    note([&] { messages_.emplace_back(flow, text); });
     if (on_message) on_message(flow, text);
   }
   void on_client_closed(FlowId flow, DoorEnd end) override {
-    note([&] { closed.emplace_back(flow, end); });
+    note([&] { closed_.emplace_back(flow, end); });
   }
   void on_client_refused(const SocketAddress&, DoorRefusal refusal) override {
-    note([&] { refused.push_back(refusal); });
-  }
-  // False after ten seconds.
-  bool wait(const std::function<bool()>& condition) {
-    std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, std::chrono::seconds{10}, condition);
+    note([&] { refused_.push_back(refusal); });
   }
   bool wait_for_refusal(DoorRefusal refusal) {
-    return wait([&] { return !refused.empty() && refused.back() == refusal; });
+    return wait([&] { return !refused_.empty() && refused_.back() == refusal; });
   }
   bool wait_for_end(DoorEnd end) {
-    return wait([&] { return !closed.empty() && closed.back().second == end; });
+    return wait([&] { return !closed_.empty() && closed_.back().second == end; });
   }
+  bool wait_for_ends(std::size_t count) {
+    return wait([&] { return closed_.size() == count; });
+  }
+  auto connected() { return copy(connected_); }
+  auto messages() { return copy(messages_); }
+  auto closed() { return copy(closed_); }
+  auto refused() { return copy(refused_); }
 
-  std::vector<std::pair<FlowId, epcscf::ClientInfo>> connected;
-  std::vector<std::pair<FlowId, std::string>> messages;
-  std::vector<std::pair<FlowId, DoorEnd>> closed;
-  std::vector<DoorRefusal> refused;
-  std::function<void(FlowId, std::string_view)> on_message;
+  std::function<void(FlowId, std::string_view)> on_message;  // to be set before anybody connects
 
  private:
-  void note(const std::function<void()>& change) {
-    const std::scoped_lock lock{mutex_};
-    change();
-    changed_.notify_all();
-  }
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  std::vector<std::pair<FlowId, epcscf::ClientInfo>> connected_;
+  std::vector<std::pair<FlowId, std::string>> messages_;
+  std::vector<std::pair<FlowId, DoorEnd>> closed_;
+  std::vector<DoorRefusal> refused_;
 };
 
 class Files {
@@ -110,7 +107,7 @@ class RunningDoor {
     const auto begun = counts().flows_begun + 1;
     Client client{address(), receive_buffer};
     EXPECT_TRUE(client.upgrade());
-    EXPECT_TRUE(watcher.wait([&] { return watcher.connected.size() == begun; }));
+    EXPECT_TRUE(watcher.wait([&] { return watcher.connected().size() == begun; }));
     return client;
   }
   bool send(FlowId flow, std::string bytes) {
@@ -140,8 +137,8 @@ TEST(Door, OpensForSipOverWebSocket) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 101 "));
   EXPECT_NE(answer.find("Sec-WebSocket-Protocol: sip\r\n"), std::string::npos);
   EXPECT_NE(answer.find("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), std::string::npos);
-  ASSERT_TRUE(door.watcher.wait([&] { return door.watcher.connected.size() == 1; }));
-  const auto& [flow, info] = door.watcher.connected.front();
+  ASSERT_TRUE(door.watcher.wait([&] { return door.watcher.connected().size() == 1; }));
+  const auto [flow, info] = door.watcher.connected().front();
   EXPECT_EQ(flow, FlowId{1});
   EXPECT_EQ(info.remote.ip, local().ip);
   EXPECT_FALSE(info.is_secure);
@@ -172,7 +169,7 @@ TEST(Door, LetsPagesOfListedOriginsInAlone) {
                              "https://web.ims.example.evil.example", "null", "https://127.0.0.1"})
     EXPECT_EQ(answer_to(origin), "403") << origin;
   EXPECT_TRUE(
-      door.watcher.wait([&] { return door.watcher.refused == std::vector(6, DoorRefusal::wrong_origin); }));
+      door.watcher.wait([&] { return door.watcher.refused() == std::vector(6, DoorRefusal::wrong_origin); }));
   EXPECT_TRUE(door.connect().upgrade()) << "a native client sends no origin";
 }
 
@@ -235,18 +232,18 @@ TEST(Door, WaitsForAHandshakeNotForEver) {
   ASSERT_TRUE(slow.send("GET / HTTP/1.1\r\n"));
   EXPECT_TRUE(silent.is_at_end());
   EXPECT_TRUE(slow.is_at_end());
-  EXPECT_EQ(door.watcher.refused, std::vector(2, DoorRefusal::timed_out));
+  EXPECT_EQ(door.watcher.refused(), std::vector(2, DoorRefusal::timed_out));
 }
 
 TEST(Door, NoticesThatAClientHangsUpInItsHandshake) {
   RunningDoor door;
   door.connect().hang_up();
-  EXPECT_TRUE(door.watcher.wait([&] { return door.watcher.refused.size() == 1; }));
+  EXPECT_TRUE(door.watcher.wait([&] { return door.watcher.refused().size() == 1; }));
   Client client = door.connect();
   ASSERT_TRUE(client.send("GET / HTTP/1.1\r\nHo"));
   client.hang_up();
   EXPECT_TRUE(
-      door.watcher.wait([&] { return door.watcher.refused == std::vector(2, DoorRefusal::hung_up); }));
+      door.watcher.wait([&] { return door.watcher.refused() == std::vector(2, DoorRefusal::hung_up); }));
   door.on_loop([&] { EXPECT_EQ(door.counts().connections_active, 0U); });
 }
 
@@ -270,7 +267,7 @@ TEST(SecureDoor, CarriesMessagesOverTls) {
       EXPECT_TRUE(answer->payload == text) << size;
     }
   }
-  EXPECT_TRUE(door.watcher.connected.front().second.is_secure);
+  EXPECT_TRUE(door.watcher.connected().front().second.is_secure);
 }
 
 TEST(SecureDoor, SpeaksNoTlsBelow12) {
@@ -356,10 +353,10 @@ TEST(Flow, HandsOnEachMessageWhateverItsFrames) {
   const std::string frames =
       Client::make_frame(Client::text, "four") + Client::make_frame(Client::text, large);
   for (std::size_t at = 0; at < frames.size(); at += 7001) ASSERT_TRUE(client.send(frames.substr(at, 7001)));
-  ASSERT_TRUE(door.watcher.wait([&] { return door.watcher.messages.size() == 5; }));
+  ASSERT_TRUE(door.watcher.wait([&] { return door.watcher.messages().size() == 5; }));
   const std::vector<std::string> expected{"one", std::string("\xff\0two", 5), "three", "four", large};
   for (std::size_t at = 0; at < expected.size(); ++at)
-    EXPECT_TRUE(door.watcher.messages[at].second == expected[at]) << at;
+    EXPECT_TRUE(door.watcher.messages()[at].second == expected[at]) << at;
   EXPECT_EQ(client.read_frame()->opcode, Client::pong);
 }
 
@@ -367,7 +364,7 @@ TEST(Flow, HandsOnTwoSipMessagesOfOneFrameAsTheOneThatTheyAre) {
   RunningDoor door;
   Client client = door.connect_flow();
   ASSERT_TRUE(client.send_frame(Client::text, "OPTIONS sip:a SIP/2.0\r\n\r\nOPTIONS sip:b SIP/2.0\r\n\r\n"));
-  EXPECT_TRUE(door.watcher.wait([&] { return door.watcher.messages.size() == 1; }));
+  EXPECT_TRUE(door.watcher.wait([&] { return door.watcher.messages().size() == 1; }));
 }
 
 TEST(Flow, SendsUtf8AsTextAndTheRestAsBinary) {
@@ -399,10 +396,10 @@ TEST(Flow, EndsWithMessagesThatAreTooLarge) {
     ASSERT_TRUE(!is_cut || client.send_frame(Client::continuation, std::string(401, 'a')));
     EXPECT_EQ(client.read_frame()->close_code(), 1009);
     client.hang_up();
-    EXPECT_TRUE(door.watcher.wait([&] { return door.watcher.closed.size() == (is_cut ? 2U : 1U); }));
-    EXPECT_EQ(door.watcher.closed.back().second, DoorEnd::message_too_large);
+    EXPECT_TRUE(door.watcher.wait([&] { return door.watcher.closed().size() == (is_cut ? 2U : 1U); }));
+    EXPECT_EQ(door.watcher.closed().back().second, DoorEnd::message_too_large);
   }
-  EXPECT_TRUE(door.watcher.messages.empty());
+  EXPECT_TRUE(door.watcher.messages().empty());
 }
 
 TEST(Flow, EndsWithWhatIsNoWebSocket) {
@@ -417,8 +414,8 @@ TEST(Flow, EndsWithWhatIsNoWebSocket) {
     EXPECT_EQ(client.read_frame()->opcode, Client::close_frame);
     client.hang_up();
     ++count;
-    ASSERT_TRUE(door.watcher.wait([&] { return door.watcher.closed.size() == count; }));
-    EXPECT_EQ(door.watcher.closed.back().second, DoorEnd::not_websocket);
+    ASSERT_TRUE(door.watcher.wait([&] { return door.watcher.closed().size() == count; }));
+    EXPECT_EQ(door.watcher.closed().back().second, DoorEnd::not_websocket);
   }
 }
 
@@ -428,7 +425,7 @@ TEST(Flow, EndsInTheMiddleOfAMessage) {
   ASSERT_TRUE(client.send(Client::make_frame(Client::text, std::string(5000, 'a')).substr(0, 3000)));
   client.hang_up();
   EXPECT_TRUE(door.watcher.wait_for_end(DoorEnd::client));
-  EXPECT_TRUE(door.watcher.messages.empty());
+  EXPECT_TRUE(door.watcher.messages().empty());
   EXPECT_FALSE(door.send(FlowId{1}, "too late"));
 }
 
@@ -473,7 +470,7 @@ TEST(Flow, LivesAsLongAsPingsAreAnswered) {
     ASSERT_EQ(frame->opcode, Client::ping);
     ASSERT_TRUE(client.send_frame(Client::pong, frame->payload));
   }
-  EXPECT_TRUE(door.watcher.closed.empty());
+  EXPECT_TRUE(door.watcher.closed().empty());
 }
 
 TEST(Flow, OfASlowClientEndsWhenItsQueueIsFull) {
@@ -496,7 +493,7 @@ TEST(Flow, EndsWithTooManyMessages) {
     EXPECT_EQ(frame->close_code(), 1008);
     EXPECT_TRUE(door.watcher.wait_for_end(DoorEnd::too_many_messages));
   }
-  EXPECT_LE(door.watcher.messages.size(), 10U);
+  EXPECT_LE(door.watcher.messages().size(), 10U);
 }
 
 // --- how many ---------------------------------------------------------------------------------------------
@@ -524,8 +521,8 @@ TEST(Door, TakesNoMoreConnectionsOfOneSourceThanItsLimits) {
 TEST(Door, TakesNoMoreHandshakesOfOneSourcePerSecondThanItsLimits) {
   RunningDoor door{{.limits = {.handshakes_per_second_per_source = 5}}};
   for (int count = 0; count < 20; ++count) (void)door.connect().upgrade();
-  EXPECT_TRUE(door.watcher.wait([&] { return !door.watcher.refused.empty(); }));
-  EXPECT_EQ(door.watcher.refused.front(), DoorRefusal::too_fast);
+  EXPECT_TRUE(door.watcher.wait([&] { return !door.watcher.refused().empty(); }));
+  EXPECT_EQ(door.watcher.refused().front(), DoorRefusal::too_fast);
 }
 
 TEST(Door, ForgetsTenThousandConnectionsThatCameAndWent) {
@@ -535,7 +532,7 @@ TEST(Door, ForgetsTenThousandConnectionsThatCameAndWent) {
     ASSERT_TRUE(client.upgrade()) << count;
     ASSERT_TRUE(count % 3 != 0 || client.send_frame(Client::text, "x"));
   }
-  ASSERT_TRUE(door.watcher.wait([&] { return door.watcher.closed.size() == 10'000; }));
+  ASSERT_TRUE(door.watcher.wait_for_ends(10'000));
   door.on_loop([&] {
     EXPECT_EQ(door.counts().connections_active, 0U);
     EXPECT_EQ(door.counts().flows_active, 0U);

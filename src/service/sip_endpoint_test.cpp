@@ -4,11 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <thread>
 
+#include "service/test_notebook.hpp"
 #include "service/test_sip_peer.hpp"
 
 namespace turnpike::service {
@@ -23,36 +22,26 @@ std::string make_message(std::string_view name, std::size_t body_size = 0) {
          "\r\n\r\n" + std::string(body_size, 'b');
 }
 
-class Watcher final : public SipEndpointOwner {
+class Watcher final : public SipEndpointOwner, public TestNotebook {
  public:
   void on_sip_message(const Hop& from, std::string_view text) override {
-    note([&] { messages.emplace_back(from, text); });
+    note([&] { messages_.emplace_back(from, text); });
   }
   void on_sip_failed(const Hop& to) override {
-    note([&] { failed.push_back(to); });
-  }
-  bool wait(const std::function<bool()>& condition) {
-    std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, std::chrono::seconds{10}, condition);
+    note([&] { failed_.push_back(to); });
   }
   bool wait_for_messages(std::size_t count) {
-    return wait([&] { return messages.size() == count; });
+    return wait([&] { return messages_.size() == count; });
   }
   bool wait_for_failure(const Hop& hop) {
-    return wait([&] { return std::ranges::find(failed, hop) != failed.end(); });
+    return wait([&] { return std::ranges::find(failed_, hop) != failed_.end(); });
   }
-
-  std::vector<std::pair<Hop, std::string>> messages;
-  std::vector<Hop> failed;
+  auto messages() { return copy(messages_); }
+  auto failed() { return copy(failed_); }
 
  private:
-  void note(const std::function<void()>& change) {
-    const std::scoped_lock lock{mutex_};
-    change();
-    changed_.notify_all();
-  }
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  std::vector<std::pair<Hop, std::string>> messages_;
+  std::vector<Hop> failed_;
 };
 
 class RunningEndpoint {
@@ -88,7 +77,7 @@ TEST(SipEndpoint, SpeaksUdpBothWays) {
   const TestSipPeer peer{SOCK_DGRAM};
   peer.send_to(endpoint.udp(), make_message("a"));
   ASSERT_TRUE(endpoint.watcher.wait_for_messages(1));
-  const auto& [from, text] = endpoint.watcher.messages.front();
+  const auto [from, text] = endpoint.watcher.messages().front();
   EXPECT_EQ(from, (Hop{Transport::udp, "127.0.0.1", peer.local().port}));
   EXPECT_EQ(text, make_message("a"));
   endpoint.send(from, "answer");
@@ -101,7 +90,7 @@ TEST(SipEndpoint, CarriesLargeMessagesOverUdp) {
   const std::string large = make_message("large", 60'000);
   peer.send_to(endpoint.udp(), large);
   ASSERT_TRUE(endpoint.watcher.wait_for_messages(1));
-  EXPECT_TRUE(endpoint.watcher.messages.front().second == large);
+  EXPECT_TRUE(endpoint.watcher.messages().front().second == large);
 }
 
 TEST(SipEndpoint, AnswersOnTheConnectionThatAsked) {
@@ -110,9 +99,9 @@ TEST(SipEndpoint, AnswersOnTheConnectionThatAsked) {
   ASSERT_TRUE(peer.connect(endpoint.tcp()));
   peer.send(make_message("a") + make_message("b", 100));
   ASSERT_TRUE(endpoint.watcher.wait_for_messages(2));
-  const Hop from = endpoint.watcher.messages.front().first;
+  const Hop from = endpoint.watcher.messages().front().first;
   EXPECT_EQ(from, (Hop{Transport::tcp, "127.0.0.1", peer.local().port}));
-  EXPECT_EQ(endpoint.watcher.messages.back().second, make_message("b", 100));
+  EXPECT_EQ(endpoint.watcher.messages().back().second, make_message("b", 100));
   endpoint.send(from, "one");
   endpoint.send(from, "two");
   EXPECT_EQ(peer.receive(6), "onetwo");
@@ -130,7 +119,7 @@ TEST(SipEndpoint, ConnectsOnceAndHearsOnItsConnection) {
   EXPECT_EQ(peer.receive(6), "onetwo");
   peer.send(make_message("back"));
   ASSERT_TRUE(endpoint.watcher.wait_for_messages(1));
-  EXPECT_EQ(endpoint.watcher.messages.front().first, to);
+  EXPECT_EQ(endpoint.watcher.messages().front().first, to);
   EXPECT_EQ(endpoint.counts().connections_active, 1U);
 }
 
@@ -199,7 +188,7 @@ TEST(SipEndpoint, EndsAConnectionThatLostItsFraming) {
   ASSERT_TRUE(peer.connect(endpoint.tcp()));
   peer.send(make_message("good") + "OPTIONS sip:a SIP/2.0\r\nNo: length\r\n\r\n");
   EXPECT_EQ(peer.receive(), std::nullopt);
-  EXPECT_EQ(endpoint.watcher.messages.size(), 1U);
+  EXPECT_EQ(endpoint.watcher.messages().size(), 1U);
   EXPECT_EQ(endpoint.counts().dropped_malformed, 1U);
 }
 
@@ -211,7 +200,7 @@ TEST(SipEndpoint, HearsItsPeersAlone) {
   const TestSipPeer datagrams{SOCK_DGRAM};
   datagrams.send_to(endpoint.udp(), make_message("a"));
   while (endpoint.counts().dropped_stranger < 2) std::this_thread::yield();
-  EXPECT_TRUE(endpoint.watcher.messages.empty());
+  EXPECT_TRUE(endpoint.watcher.messages().empty());
 }
 
 TEST(SipEndpoint, EndsAConnectionWhoseQueueIsFull) {
