@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -14,6 +15,7 @@
 #include <boost/beast/websocket/stream.hpp>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "base/check.hpp"
 
@@ -67,7 +69,7 @@ class TinyDoor::Impl {
     {
       const std::scoped_lock lock{mutex_};
       is_ending_ = true;
-      if (current_ != nullptr) ::shutdown(current_->native_handle(), SHUT_RDWR);
+      if (current_ >= 0) ::shutdown(current_, SHUT_RDWR);
     }
     ::shutdown(acceptor_.native_handle(), SHUT_RDWR);
     thread_.join();
@@ -87,7 +89,7 @@ class TinyDoor::Impl {
       {
         const std::scoped_lock lock{mutex_};
         if (error || is_ending_) return;
-        current_ = &socket;
+        current_ = ::dup(socket.native_handle());
       }
       if (settings_.is_secure) {
         beast::websocket::stream<asio::ssl::stream<Tcp::socket&>> stream{socket, tls_};
@@ -98,7 +100,7 @@ class TinyDoor::Impl {
         talk(stream);
       }
       const std::scoped_lock lock{mutex_};
-      current_ = nullptr;
+      ::close(std::exchange(current_, -1));
     }
   }
 
@@ -138,7 +140,7 @@ class TinyDoor::Impl {
   asio::ssl::context tls_{asio::ssl::context::tls_server};
   Tcp::acceptor acceptor_{io_, Tcp::endpoint{asio::ip::address_v4::loopback(), 0}};
   std::mutex mutex_;
-  Tcp::socket* current_ = nullptr;
+  int current_ = -1;  // the connection's, once more: Beast closes its own when it likes
   bool is_ending_ = false;
   std::thread thread_;
 };
