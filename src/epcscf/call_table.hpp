@@ -13,6 +13,7 @@
 
 #include "base/time.hpp"
 #include "epcscf/effects.hpp"
+#include "epcscf/far_end.hpp"
 
 namespace turnpike::epcscf {
 
@@ -20,6 +21,7 @@ struct Call {
   std::string subject{};
   bool is_originating = false;
   bool is_established = false;
+  std::optional<FarEnd> far_end{};  // of the dialog that was established first
 };
 
 class CallTable {

@@ -136,6 +136,7 @@ void Calls::on_client_request(sip::ServerId id, const sip::Message& request, Flo
   const Side side{.flow = from, .is_originating = true};
   if (const auto admitted = admit_call(request, side); !admitted)
     return refuse(id, request, from, admitted.error(), now);
+  if (way->is_in_dialog) note_number(request, from);
   sip::Editor edited{request};
   const auto edit = edit_for_core(edited, request, from, *way);
   const auto sent = edit ? board_.forwarder.forward(id, request, edited, board_.flow_to(way->hop),
@@ -246,7 +247,7 @@ void Calls::on_answer(sip::ClientId id, const sip::Message& response, Now now) {
     edit_answer_for_client(edited, response, side.flow);
   else
     edit_answer_for_core(edited, response, *leg, side.flow);
-  note_answer(*leg, side, response.status_code());
+  note_answer(*leg, side, response);
   board_.forwarder.pass_back(id, response.status_code(), edited.text(), now);
 }
 
@@ -303,7 +304,7 @@ void Calls::edit_answer_for_core(sip::Editor& edited, const sip::Message& respon
 void Calls::on_silence(sip::ClientId id, Now now) {
   const sip::Leg* leg = board_.forwarder.find(id);
   if (leg == nullptr) return;
-  note_answer(*leg, side_of(leg->tag), 408);
+  note_failure(*leg, side_of(leg->tag));
   board_.forwarder.refuse(id, 408, {}, board_.make_tag(), now);
 }
 
@@ -313,7 +314,7 @@ void Calls::on_flow_failed(sip::ClientId id, Now now) {
   if (leg == nullptr) return;
   const Side side = side_of(leg->tag);
   const std::uint16_t status_code = side.is_originating ? 503 : 430;
-  note_answer(*leg, side, status_code);
+  note_failure(*leg, side);
   if (!side.is_originating) board_.report_bad(side.flow, BadMessage::dead_flow, status_code);
   board_.forwarder.refuse(id, status_code, {}, board_.make_tag(), now);
 }
@@ -336,27 +337,73 @@ std::expected<void, Calls::Refusal> Calls::admit_call(const sip::Message& reques
   return {};
 }
 
-void Calls::note_answer(const sip::Leg& leg, const Side& side, std::uint16_t status_code) {
-  if (status_code < 200 || (leg.method != Method::invite && leg.method != Method::bye)) return;
+// Whatever the WIC says in its dialog uses up a CSeq.
+void Calls::note_number(const sip::Message& request, FlowId from) {
+  const auto number = sip::cseq(request);
+  Call* call = calls_.find(from, sip::call_id(request).value_or(""));
+  if (call == nullptr || !call->far_end || !number || request.method() == Method::ack) return;
+  call->far_end->number = std::max(call->far_end->number, number->number);
+}
+
+void Calls::note_answer(const sip::Leg& leg, const Side& side, const sip::Message& response) {
+  if (response.status_code() < 200) return;
+  if (response.status_code() >= 300) return note_failure(leg, side);
+  if (leg.method != Method::invite && leg.method != Method::update && leg.method != Method::bye) return;
   const auto request = sip::Message::parse(leg.request);
   check(request.has_value(), "a request that was forwarded does not parse");
   const std::string_view call_id = sip::call_id(*request).value_or("");
-  // A BYE ends the call whatever it is answered with.
   if (leg.method == Method::bye) return end_call(side.flow, call_id);
-  Call* call = calls_.find(side.flow, call_id);
-  if (call == nullptr || call->is_established) return;
-  if (status_code >= 300) return calls_.remove(side.flow, call_id);
-  call->is_established = true;
-  ++board_.counters.calls_started;
-  board_.emit(Report{CallStarted{side.flow, call->subject, call->is_originating}});
+  if (Call* call = calls_.find(side.flow, call_id)) note_accepted(*call, *request, side, response);
 }
 
-void Calls::end_call(FlowId flow, std::string_view call_id) {
+// An answer that is none, or silence.
+void Calls::note_failure(const sip::Leg& leg, const Side& side) {
+  if (leg.method != Method::invite && leg.method != Method::bye) return;
+  const auto request = sip::Message::parse(leg.request);
+  check(request.has_value(), "a request that was forwarded does not parse");
+  const std::string_view call_id = sip::call_id(*request).value_or("");
+  const Call* call = calls_.find(side.flow, call_id);
+  // A BYE ends the call whatever it is answered with.
+  if (leg.method == Method::bye || (call != nullptr && !call->is_established)) end_call(side.flow, call_id);
+}
+
+void Calls::note_accepted(Call& call, const sip::Message& request, const Side& side,
+                          const sip::Message& response) {
+  if (call.is_established) {
+    if (call.far_end) refresh_target(*call.far_end, side.is_originating ? response : request);
+    return;
+  }
+  if (request.method() != Method::invite) return;
+  const auto is_own = [&](const sip::Uri& uri) {
+    const auto token = board_.is_own_host(uri) ? board_.tokens.open(uri.user()) : std::nullopt;
+    return token && token->flow == side.flow && !token->next;
+  };
+  call.far_end = side.is_originating ? far_end_of_originating(request, response, is_own)
+                                     : far_end_of_terminating(request, response);
+  call.is_established = true;
+  ++board_.counters.calls_started;
+  board_.emit(Report{CallStarted{side.flow, call.subject, call.is_originating}});
+}
+
+// TS 24.229 section 5.2.8.1.2: the far end would go on for as long as it likes, and be charged for.
+void Calls::hang_up(Call& call, std::string_view call_id, Now now) {
+  const auto next = call.far_end ? call.far_end->next() : std::nullopt;
+  if (!next) return;
+  const sip::Hop hop = board_.adjusted(*next);
+  const std::string via = "SIP/2.0/" + board_.via_to(hop) + ";branch=" + std::string{sip::branch_cookie} +
+                          to_hex(board_.random.draw<12>());
+  (void)board_.layer.send_request(
+      make_bye(*call.far_end, call_id, via, "SIP;cause=503;text=\"Connection lost\""), board_.flow_to(hop),
+      now);
+}
+
+void Calls::end_call(FlowId flow, std::string_view call_id, bool is_abandoned) {
   const Call* call = calls_.find(flow, call_id);
   if (call == nullptr) return;
   if (call->is_established) {
     ++board_.counters.calls_ended;
-    board_.emit(Report{CallEnded{flow, call->subject}});
+    if (is_abandoned) ++board_.counters.calls_abandoned;
+    board_.emit(Report{CallEnded{flow, call->subject, is_abandoned}});
   }
   calls_.remove(flow, call_id);
 }
@@ -371,7 +418,10 @@ void Calls::on_client_closed(FlowId flow, Now now) {
 
 void Calls::on_timeout(Now now) {
   while (const auto lost = calls_.take_lost(now.mono))
-    for (const auto& [flow, call_id] : calls_.of_flow(*lost)) end_call(flow, call_id);
+    for (const auto& [flow, call_id] : calls_.of_flow(*lost)) {
+      if (Call* call = calls_.find(flow, call_id)) hang_up(*call, call_id, now);
+      end_call(flow, call_id, true);
+    }
 }
 
 }  // namespace turnpike::epcscf

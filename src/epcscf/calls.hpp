@@ -79,8 +79,12 @@ class Calls {
   void refuse(sip::ServerId id, const sip::Message& request, FlowId flow, const Refusal& refusal, Now now);
 
   std::expected<void, Refusal> admit_call(const sip::Message& request, const Side& side);
-  void note_answer(const sip::Leg& leg, const Side& side, std::uint16_t status_code);
-  void end_call(FlowId flow, std::string_view call_id);
+  void note_number(const sip::Message& request, FlowId from);
+  void note_answer(const sip::Leg& leg, const Side& side, const sip::Message& response);
+  void note_failure(const sip::Leg& leg, const Side& side);
+  void note_accepted(Call& call, const sip::Message& request, const Side& side, const sip::Message& response);
+  void hang_up(Call& call, std::string_view call_id, Now now);
+  void end_call(FlowId flow, std::string_view call_id, bool is_abandoned = false);
 
   Switchboard& board_;
   Registrations& registrations_;

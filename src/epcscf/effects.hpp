@@ -171,6 +171,7 @@ struct CallStarted {
 struct CallEnded {
   FlowId flow{};
   std::string subject;
+  bool is_abandoned = false;  // the WIC vanished, and we hung up for it
 };
 struct MessageRefused {
   FlowId flow{};  // 0: from the core

@@ -25,28 +25,29 @@ EpcscfReports::EpcscfReports(Log& log, metrics::Registry& metrics)
       of_core_(lines_per_second) {}
 
 void EpcscfReports::on_report(const epcscf::Report& report, Now now) {
-  std::visit(
-      Overloaded{[&](const epcscf::Registered& registered) { tell(registered); },
-                 [&](const epcscf::RegistrationRefused& refused) { tell(refused, now); },
-                 [&](const epcscf::Deregistered& ended) {
-                   log_.info("deregistered",
-                             {{"subject", ended.subject}, {"trigger", epcscf::to_string(ended.trigger)}});
-                 },
-                 [&](const epcscf::Provisioned& provisioned) { tell(provisioned); },
-                 [&](const epcscf::NotProvisioned& failed) {
-                   log_.info("not_provisioned",
-                             {{"subject", failed.subject}, {"reason", epcscf::to_string(failed.reason)}});
-                 },
-                 [&](const epcscf::CallStarted& call) {
-                   log_.info("call_started", {{"flow", number_of(call.flow)},
-                                              {"subject", call.subject},
-                                              {"is_originating", call.is_originating}});
-                 },
-                 [&](const epcscf::CallEnded& call) {
-                   log_.info("call_ended", {{"flow", number_of(call.flow)}, {"subject", call.subject}});
-                 },
-                 [&](const epcscf::MessageRefused& refused) { tell(refused, now); }},
-      report);
+  std::visit(Overloaded{[&](const epcscf::Registered& registered) { tell(registered); },
+                        [&](const epcscf::RegistrationRefused& refused) { tell(refused, now); },
+                        [&](const epcscf::Deregistered& ended) {
+                          log_.info("deregistered", {{"subject", ended.subject},
+                                                     {"trigger", epcscf::to_string(ended.trigger)}});
+                        },
+                        [&](const epcscf::Provisioned& provisioned) { tell(provisioned); },
+                        [&](const epcscf::NotProvisioned& failed) {
+                          log_.info("not_provisioned", {{"subject", failed.subject},
+                                                        {"reason", epcscf::to_string(failed.reason)}});
+                        },
+                        [&](const epcscf::CallStarted& call) {
+                          log_.info("call_started", {{"flow", number_of(call.flow)},
+                                                     {"subject", call.subject},
+                                                     {"is_originating", call.is_originating}});
+                        },
+                        [&](const epcscf::CallEnded& call) {
+                          log_.info("call_ended", {{"flow", number_of(call.flow)},
+                                                   {"subject", call.subject},
+                                                   {"is_abandoned", call.is_abandoned}});
+                        },
+                        [&](const epcscf::MessageRefused& refused) { tell(refused, now); }},
+             report);
 }
 
 // Refreshes and their credentials come in numbers; they are for those who look closely.
@@ -188,6 +189,8 @@ void collect_registrations(Samples& samples, const epcscf::Counters& counters) {
   count("turnpike_epcscf_challenges_total", "Challenges of the core that were handed on",
         counters.challenges);
   count("turnpike_epcscf_calls_total", "Calls that began", counters.calls_started);
+  count("turnpike_epcscf_calls_abandoned_total", "Calls that were hung up for clients that had vanished",
+        counters.calls_abandoned);
   count("turnpike_epcscf_provisioned_total", "Answers with TURN credentials", counters.provisioned);
   count("turnpike_epcscf_provisioned_by_fallback_total", "The same, by another source than the first",
         counters.provisioned_by_fallback);

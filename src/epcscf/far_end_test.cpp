@@ -1,0 +1,138 @@
+#include "epcscf/far_end.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "epcscf/test_call_world.hpp"
+
+namespace turnpike::epcscf {
+namespace {
+
+using namespace test;
+
+constexpr seconds grace{31};
+
+std::size_t count_byes(const CallWorld& world) {
+  std::size_t count = 0;
+  for (const std::string& text : world.to_core) count += text.starts_with("BYE ") ? 1 : 0;
+  return count;
+}
+
+// A call of the core's that the WIC has taken; gives the Route of the core's requests in it.
+std::string establish_terminating(CallWorld& world) {
+  world.core_says(world.make_from_core(incoming(
+      world,
+      "Record-Route: <sip:mt@scscf.ims.example:6060;lr>, <sip:mo@other.example;lr>\r\n" + far_contact)));
+  const std::string sent = world.take_client();
+  world.answer_client(sent, 200, alice_flow, "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n");
+  world.take_core();
+  const std::string recorded = value(sent, "Record-Route");
+  return "Route: " + recorded.substr(0, recorded.find(", ")) + "\r\n";
+}
+
+TEST(VanishedWic, ItsCallIsHungUpAfterTheGrace) {
+  CallWorld world;
+  world.establish_originating();
+  world.take_report<CallStarted>();
+  world.close(alice_flow);
+  EXPECT_EQ(count_byes(world), 0U);
+  world.hops.clear();
+  world.advance(grace);
+  const std::string bye = world.take_core("BYE");
+  EXPECT_TRUE(bye.starts_with("BYE sip:bob@192.0.2.77:5062 SIP/2.0\r\n"));
+  EXPECT_NE(std::ranges::find(world.hops, sip::Hop{sip::Transport::udp, "scscf.ims.example", 6060}),
+            world.hops.end());
+  EXPECT_EQ(value(bye, "Route"), "<sip:mo@scscf.ims.example:6060;lr>");
+  EXPECT_EQ(value(bye, "From"), "<sip:alice@ims.example>;tag=a");
+  EXPECT_EQ(value(bye, "To"), "<sip:bob@ims.example>;tag=far");
+  EXPECT_EQ(value(bye, "Call-ID"), "call1");
+  EXPECT_EQ(value(bye, "CSeq"), "2 BYE");
+  EXPECT_EQ(value(bye, "Reason"), "SIP;cause=503;text=\"Connection lost\"");
+  EXPECT_TRUE(world.take_report<CallEnded>()->is_abandoned);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+  EXPECT_EQ(world.proxy.counters().calls_abandoned, 1U);
+  world.answer_core(bye, 481);
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 0U);
+}
+
+TEST(VanishedWic, TheCallGoesOnWhereItComesBackInTime) {
+  CallWorld world;
+  world.establish_originating();
+  world.close(alice_flow);
+  world.connect(bob_flow);
+  world.enroll({}, bob_flow);
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 0U);
+  EXPECT_EQ(world.proxy.counters().calls_active, 1U);
+  world.close(bob_flow);
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 1U);
+}
+
+TEST(VanishedWic, TheByeFollowsWhatBothHaveSaidSince) {
+  CallWorld world;
+  const std::string route = world.establish_originating();
+  world.send(world.make({.method = "UPDATE",
+                         .target = "sip:bob@192.0.2.77:5062",
+                         .rows = route,
+                         .to_tag = "far",
+                         .number = "7"}));
+  world.answer_core(world.take_core("UPDATE"), 200, "Contact: <sip:bob@192.0.2.78>\r\n");
+  world.take_client();
+  // What is refused moves nothing, but its number is used.
+  world.send(world.make({.target = "sip:bob@192.0.2.78", .rows = route, .to_tag = "far", .number = "8"}));
+  world.answer_core(world.take_core("INVITE"), 488, "Contact: <sip:bob@192.0.2.79>\r\n");
+  world.take_client();
+  world.close(alice_flow);
+  world.advance(grace);
+  const std::string bye = world.take_core("BYE");
+  EXPECT_TRUE(bye.starts_with("BYE sip:bob@192.0.2.78 SIP/2.0\r\n"));
+  EXPECT_EQ(value(bye, "CSeq"), "9 BYE");
+}
+
+TEST(VanishedWic, ACallThatItTookIsHungUpToo) {
+  CallWorld world;
+  const std::string route = establish_terminating(world);
+  world.core_says(world.make_from_core({.target = "sip:alice@df7jal.invalid;transport=ws",
+                                        .rows = route + "Contact: <sip:bob@192.0.2.80>\r\n",
+                                        .to_tag = "far",
+                                        .number = "4"}));
+  world.answer_client(world.take_client(), 200, alice_flow);
+  world.close(alice_flow);
+  world.advance(grace);
+  const std::string bye = world.take_core("BYE");
+  EXPECT_TRUE(bye.starts_with("BYE sip:bob@192.0.2.80 SIP/2.0\r\n"));
+  EXPECT_EQ(value(bye, "Route"), "<sip:mt@scscf.ims.example:6060;lr>, <sip:mo@other.example;lr>");
+  EXPECT_EQ(value(bye, "From"), "<sip:bob@ims.example>;tag=far");
+  EXPECT_EQ(value(bye, "To"), "<sip:alice@ims.example>;tag=a");
+  EXPECT_EQ(value(bye, "CSeq"), "1 BYE");
+}
+
+TEST(VanishedWic, NobodyIsToldWhereTheFarEndHungUpItself) {
+  CallWorld world;
+  const std::string route = establish_terminating(world);
+  world.core_says(world.make_from_core({.method = "BYE",
+                                        .target = "sip:alice@df7jal.invalid;transport=ws",
+                                        .rows = route,
+                                        .to_tag = "far",
+                                        .number = "4"}));
+  world.answer_client(world.take_client(), 200, alice_flow);
+  world.close(alice_flow);
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 0U);
+}
+
+TEST(VanishedWic, AFarEndThatNamesNoWayIsLeftAlone) {
+  CallWorld world;
+  world.core_says(world.make_from_core(incoming(world)));  // without a Contact
+  world.answer_client(world.take_client(), 200, alice_flow, far_contact);
+  world.close(alice_flow);
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 0U);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
+}  // namespace
+}  // namespace turnpike::epcscf
