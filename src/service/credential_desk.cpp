@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/percent.hpp"
 #include "sip/text.hpp"
 
 namespace turnpike::service {

@@ -52,10 +52,6 @@ struct ServedRequest {
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
 };
 
-// "%41+b" as a form's value or a path's segment has it; nothing where an escape is none.
-std::optional<std::string> decode_percent(std::string_view text, bool plus_is_space);
-std::string encode_percent(std::string_view text);
-
 class HttpServer {
  public:
   // At most once, from the loop; never called, the connection is closed.

@@ -2,44 +2,11 @@
 
 #include <algorithm>
 
+#include "base/percent.hpp"
 #include "service/http_server.hpp"
 #include "sip/text.hpp"
 
 namespace turnpike::service {
-
-std::optional<std::string> decode_percent(std::string_view text, bool plus_is_space) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '%') {
-      const auto character = sip::parse_hex_pair(text.substr(at + 1));
-      if (!character) return std::nullopt;
-      decoded += *character;
-      at += 2;
-    } else {
-      decoded += plus_is_space && text[at] == '+' ? ' ' : text[at];
-    }
-  }
-  return decoded;
-}
-
-std::string encode_percent(std::string_view text) {
-  // RFC 3986 section 2.3.
-  const auto is_unreserved = [](char c) {
-    return sip::is_in(c, sip::char_digit | sip::char_alpha) || std::string_view{"-._~"}.contains(c);
-  };
-  std::string encoded;
-  for (const char character : text) {
-    if (is_unreserved(character)) {
-      encoded += character;
-    } else {
-      encoded += '%';
-      const auto byte = static_cast<Byte>(character);
-      encoded += to_hex({&byte, 1});
-    }
-  }
-  return encoded;
-}
 
 std::string_view ServedRequest::path() const { return std::string_view{target}.substr(0, target.find('?')); }
 
