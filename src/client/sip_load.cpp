@@ -48,7 +48,7 @@ class SipLoad {
   std::expected<void, std::string> prepare();
   std::expected<void, std::string> open_all();
   std::expected<void, std::string> measure();
-  std::expected<Usage, std::string> usage() const;
+  [[nodiscard]] std::expected<Usage, std::string> usage() const;
   void open_next();
   void wait(milliseconds at_most);
   void serve(std::uint32_t index);

@@ -47,6 +47,40 @@ std::optional<SocketAddress> relay_of(std::string_view value) {
   return SocketAddress{*ip, *port};
 }
 
+// The first audio of a description, line by line.
+class Audio {
+ public:
+  // False where nothing that follows matters.
+  bool read(std::string_view line) {
+    if (line.starts_with("m=")) return read_media(line.substr(2));
+    if (line.starts_with("c="))
+      (is_in_audio_ ? media_ip_ : session_ip_) = connection_of(line.substr(2));
+    else if (is_in_audio_ && line.starts_with("a=candidate:"))
+      relay_ = relay_of(line.substr(12));
+    return !relay_;
+  }
+  [[nodiscard]] std::optional<SocketAddress> address() const {
+    if (relay_) return relay_;
+    const auto ip = media_ip_ ? media_ip_ : session_ip_;
+    if (!ip || !port_ || ip->is_unspecified()) return std::nullopt;
+    return SocketAddress{*ip, *port_};
+  }
+
+ private:
+  bool read_media(std::string_view media) {
+    if (is_in_audio_) return false;
+    const auto words = words_of(media);
+    is_in_audio_ = words.size() >= 4 && words[0] == "audio";
+    if (is_in_audio_) port_ = port_of(words[1]);
+    return true;
+  }
+
+  std::optional<IpAddress> session_ip_{}, media_ip_{};
+  std::optional<std::uint16_t> port_{};
+  std::optional<SocketAddress> relay_{};
+  bool is_in_audio_ = false;
+};
+
 }  // namespace
 
 std::string format_description(const SocketAddress& relayed, std::uint64_t session_id) {
@@ -61,28 +95,15 @@ std::string format_description(const SocketAddress& relayed, std::uint64_t sessi
 }
 
 std::optional<SocketAddress> parse_description(std::string_view sdp) {
-  std::optional<IpAddress> session_ip, media_ip;
-  std::optional<std::uint16_t> port;
-  bool is_in_audio = false;
+  Audio audio;
   for (std::size_t count = 0; !sdp.empty() && count < lines_max; ++count) {
     const auto end = sdp.find('\n');
     std::string_view line = sdp.substr(0, end);
     sdp = end == std::string_view::npos ? std::string_view{} : sdp.substr(end + 1);
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.starts_with("m=")) {
-      if (is_in_audio) break;
-      const auto words = words_of(line.substr(2));
-      is_in_audio = words.size() >= 4 && words[0] == "audio";
-      if (is_in_audio) port = port_of(words[1]);
-    } else if (line.starts_with("c=")) {
-      (is_in_audio ? media_ip : session_ip) = connection_of(line.substr(2));
-    } else if (is_in_audio && line.starts_with("a=candidate:")) {
-      if (const auto relay = relay_of(line.substr(12))) return relay;
-    }
+    if (!audio.read(line)) break;
   }
-  const auto ip = media_ip ? media_ip : session_ip;
-  if (!ip || !port || ip->is_unspecified()) return std::nullopt;
-  return SocketAddress{*ip, *port};
+  return audio.address();
 }
 
 ByteVector encode_media(const MediaPacket& packet, std::size_t payload_bytes) {

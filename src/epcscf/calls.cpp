@@ -265,8 +265,7 @@ void Calls::edit_answer_for_client(sip::Editor& edited, const sip::Message& resp
     const sip::Uri& uri = (*route)->uri;
     const auto token = board_.is_own_host(uri) ? board_.tokens.open(uri.user()) : std::nullopt;
     if (!is_found && next && token && !token->next && token->flow == flow) {
-      const FlowToken known{
-          .use = TokenUse::record_route, .flow = flow, .next = board_.adjusted(*std::move(next))};
+      const FlowToken known{.use = TokenUse::record_route, .flow = flow, .next = board_.adjusted(*next)};
       rows.push_back(board_.own_uri(board_.tokens.seal(known), ";lr"));
       is_found = true;
       continue;

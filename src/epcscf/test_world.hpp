@@ -138,7 +138,6 @@ class World {
     return take_client(flow);
   }
   std::string make_accepted(const Ask& ask = {}, std::string_view rows = {}) {
-    const std::string domain = ask.user.substr(ask.user.find('@') + 1);
     return "Contact: " + contact_of(ask) + ";expires=" + ask.expires +
            "\r\nService-Route: <sip:orig@scscf.ims.example:6060;lr>\r\nP-Associated-URI: <sip:" + ask.user +
            ">, <tel:+15550100>\r\nP-Charging-Function-Addresses: ccf=192.0.2.20\r\n"
