@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/time.hpp"
@@ -29,6 +30,10 @@ using credentials::Revocation;
 constexpr std::size_t live_credentials_max = 1'000'000;
 
 bool is_success(const HttpAnswer& answer) { return answer && answer->status == 200; }
+
+bool is_taken(const credentials::ChangeResult& result) {
+  return result.outcome == PushOutcome::done || result.outcome == PushOutcome::repeated;
+}
 
 // A sentence for the log; repeats nothing of a body.
 std::string describe(const HttpAnswer& answer) {
@@ -88,11 +93,12 @@ struct Link {
   State state = State::down;
   RelayHealth health{};
   bool is_offered = false;
-  std::uint64_t sequence = 0;        // of the last change that was sent or is in the full state
-  std::uint64_t turn = 0;            // answers to what was sent before it are not waited for any more
-  std::uint64_t acknowledged = 0;    // that the relay has told of
-  std::deque<Waiting> waiting{};     // not sent yet
-  std::vector<Waiting> in_flight{};  // of the one request that is under way
+  std::uint64_t sequence = 0;              // of the last change that was sent or is in the full state
+  std::uint64_t turn = 0;                  // answers to what was sent before it are not waited for any more
+  std::uint64_t acknowledged = 0;          // that the relay has told of
+  std::deque<Waiting> waiting{};           // not sent yet
+  std::vector<Waiting> in_flight{};        // of the one request that is under way
+  std::vector<std::string> state_names{};  // of the credentials in the full state that is under way
   std::chrono::milliseconds pause{};
   std::string problem = "not tried yet";
 };
@@ -114,6 +120,7 @@ class RelayFleet::Core : public std::enable_shared_from_this<RelayFleet::Core> {
   void put(const credentials::PushedCredential& credential, Completion on_done);
   void revoke(const Revocation& revocation, Completion on_done);
   [[nodiscard]] std::vector<RelayStatus> status() const;
+  [[nodiscard]] RelayFleetTables tables() const { return {held_.size(), revoked_.size()}; }
 
  private:
   using OnAnswer = void (Core::*)(Link&, const HttpAnswer&);
@@ -129,6 +136,8 @@ class RelayFleet::Core : public std::enable_shared_from_this<RelayFleet::Core> {
   void synchronize(Link& link);
   void on_state_answer(Link& link, const HttpAnswer& answer);
   [[nodiscard]] FullState make_state(const Link& link);
+  void settle_state(Link& link, const std::vector<credentials::ChangeResult>& results);
+  void forget_ended();
   void fail(Link& link, std::string why);
   void wake(Link& link, std::chrono::milliseconds after);
   void offer();
@@ -143,6 +152,7 @@ class RelayFleet::Core : public std::enable_shared_from_this<RelayFleet::Core> {
   std::map<std::pair<Revocation::By, std::string>, WallTime> revoked_{};
   std::vector<std::unique_ptr<Link>> links_{};
   std::vector<std::string> offered_{};
+  Instant forgets_at_ = Instant::min();
 };
 
 std::expected<void, std::string> RelayFleet::Core::open() {
@@ -253,14 +263,12 @@ void RelayFleet::Core::on_batch_answer(Link& link, const HttpAnswer& answer) {
 
 void RelayFleet::Core::settle(std::vector<Waiting> changes,
                               const std::vector<credentials::ChangeResult>& results) {
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    const bool is_taken =
-        results[i].outcome == PushOutcome::done || results[i].outcome == PushOutcome::repeated;
-    changes[i].tally->count(is_taken && changes[i].counts);
-  }
+  for (std::size_t i = 0; i < changes.size(); ++i)
+    changes[i].tally->count(is_taken(results[i]) && changes[i].counts);
 }
 
 void RelayFleet::Core::poll(Link& link) {
+  forget_ended();
   send(link, *link.quick, {.method = "GET", .url = "/v1/health"}, &Core::on_health);
 }
 
@@ -291,15 +299,25 @@ void RelayFleet::Core::synchronize(Link& link) {
   std::ranges::move(link.waiting, std::back_inserter(link.in_flight));
   link.waiting.clear();
   link.sequence += 1;
-  send(link, *link.patient,
-       {.method = "PUT", .url = "/v1/credentials", .body = format_state(make_state(link))},
+  const FullState state = make_state(link);
+  link.state_names.clear();
+  for (const auto& credential : state.credentials) link.state_names.push_back(credential.username);
+  send(link, *link.patient, {.method = "PUT", .url = "/v1/credentials", .body = format_state(state)},
        &Core::on_state_answer);
 }
 
+// What has ended by itself is in nobody's way but the memory's.
+void RelayFleet::Core::forget_ended() {
+  const Now now = read_clocks();
+  if (now.mono < forgets_at_) return;
+  forgets_at_ = now.mono + settings_.forget_every;
+  held_.drop_expired(now.wall);
+  std::erase_if(revoked_, [wall = now.wall](const auto& entry) { return entry.second <= wall; });
+}
+
 FullState RelayFleet::Core::make_state(const Link& link) {
-  const WallTime wall = read_clocks().wall;
-  held_.drop_expired(wall);
-  std::erase_if(revoked_, [wall](const auto& entry) { return entry.second <= wall; });
+  forgets_at_ = Instant::min();
+  forget_ended();
   // What an issuer before us has put there lives on: its users may be talking. What was revoked is named.
   FullState state{.position = {stream_, link.sequence}, .keeps_others = true};
   for (const auto& entry : held_.list()) state.credentials.push_back(*held_.find(entry.username));
@@ -309,13 +327,28 @@ FullState RelayFleet::Core::make_state(const Link& link) {
 
 void RelayFleet::Core::on_state_answer(Link& link, const HttpAnswer& answer) {
   if (!is_success(answer)) return fail(link, describe(answer));
+  const auto read = parse_batch_answer(answer->body);
+  if (!read || read->results.size() != link.state_names.size())
+    return fail(link, read ? "the relay answers for other credentials" : read.error());
   link.state = Link::State::live;
   link.acknowledged = link.sequence;
   link.pause = settings_.pause_min;
   link.problem.clear();
   offer();
-  for (Waiting& change : std::exchange(link.in_flight, {})) change.tally->count(change.counts);
+  settle_state(link, read->results);
   flush(link);
+}
+
+// What was on its way when the full state was made is as well off as its credential in it.
+void RelayFleet::Core::settle_state(Link& link, const std::vector<credentials::ChangeResult>& results) {
+  std::set<std::string, std::less<>> taken;
+  for (std::size_t i = 0; i < results.size(); ++i)
+    if (is_taken(results[i])) taken.insert(std::move(link.state_names[i]));
+  link.state_names.clear();
+  for (Waiting& waiting : std::exchange(link.in_flight, {})) {
+    const auto* put = std::get_if<credentials::PushedCredential>(&waiting.change);
+    waiting.tally->count(waiting.counts && (put == nullptr || taken.contains(put->username)));
+  }
 }
 
 void RelayFleet::Core::fail(Link& link, std::string why) {
@@ -398,5 +431,6 @@ void RelayFleet::revoke(const credentials::Revocation& revocation, Completion on
   core_->revoke(revocation, std::move(on_done));
 }
 std::vector<RelayStatus> RelayFleet::status() const { return core_->status(); }
+RelayFleetTables RelayFleet::tables() const { return core_->tables(); }
 
 }  // namespace turnpike::service

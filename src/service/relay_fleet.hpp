@@ -35,6 +35,7 @@ struct RelayFleetSettings {
   std::chrono::milliseconds deadline{500};          // of one exchange
   std::chrono::milliseconds full_deadline{30'000};  // of a full state
   std::chrono::milliseconds health_every{2000};
+  std::chrono::milliseconds forget_every{10'000};  // what has ended by itself
   std::chrono::milliseconds pause_min{250};  // before a relay that failed is tried again, doubled each time
   std::chrono::milliseconds pause_max{30'000};
   std::size_t changes_per_request_max = 500;
@@ -48,6 +49,11 @@ struct RelayStatus {  // for an operator
   double load = 0;  // of the fuller of allocations and credentials, 0 to 1
   std::uint64_t sequence = 0;
   std::string problem{};  // the last one; empty while it lives
+};
+
+struct RelayFleetTables {  // what is kept for relays that have to be brought up to date
+  std::size_t credentials = 0;
+  std::size_t revocations = 0;
 };
 
 class RelayFleet final : public RelayPort {
@@ -67,6 +73,7 @@ class RelayFleet final : public RelayPort {
   void revoke(const credentials::Revocation& revocation, Completion on_done) override;
 
   [[nodiscard]] std::vector<RelayStatus> status() const;
+  [[nodiscard]] RelayFleetTables tables() const;
 
  private:
   class Core;

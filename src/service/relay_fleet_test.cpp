@@ -184,6 +184,35 @@ TEST(RelayFleet, FindsOutThatARelayHasRestartedWhileNothingChanges) {
   EXPECT_TRUE(world.run_until([&] { return world.relays[0].has("bob"); }));
 }
 
+TEST(RelayFleet, TakesNothingForGivenThatAFullStateCouldNotPlace) {
+  World world{1};
+  world.settings.health_every = 1h;
+  world.start();
+  ASSERT_TRUE(world.offers_become(first_uri));
+  world.relays[0].restart();
+  TableStore& store = *world.relays[0].store;
+  store.table = credentials::PushedTable{"ims.example", 1};
+  ASSERT_EQ(store.table.put(make_test_credential("another issuer's"), read_clocks().wall),
+            credentials::PushOutcome::done);
+  EXPECT_FALSE(world.put("bob"));  // the gap is found, and mended with a full state that does not fit
+  EXPECT_FALSE(world.relays[0].has("bob"));
+  EXPECT_TRUE(world.revoke(Revocation::By::username, "another issuer's"));
+  EXPECT_TRUE(world.put("carol"));
+}
+
+TEST(RelayFleet, ForgetsWhatHasEndedByItself) {
+  World world{1};
+  world.settings.forget_every = 20ms;
+  world.start();
+  ASSERT_TRUE(world.offers_become(first_uri));
+  std::optional<bool> done;
+  world.fleet->revoke({.by = Revocation::By::subject, .value = "x", .until = read_clocks().wall + 50ms},
+                      [&](bool is_done) { done = is_done; });
+  ASSERT_TRUE(world.run_until([&] { return done.has_value(); }));
+  EXPECT_EQ(world.fleet->tables().revocations, 1U);
+  EXPECT_TRUE(world.run_until([&] { return world.fleet->tables().revocations == 0; }));
+}
+
 TEST(RelayFleet, LosesNothingInARestartInTheMiddleOfManyChanges) {
   World world{1};
   world.start();
