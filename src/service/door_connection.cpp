@@ -150,6 +150,7 @@ class WebSocketConnection final : public Connection,
   bool admit_message();
   void write_next();
   void on_written(const ErrorCode& error);
+  void write_close();
   // At once, without a close frame.
   void end(DoorEnd end);
   void finish();
@@ -166,6 +167,7 @@ class WebSocketConnection final : public Connection,
   std::string writing_{};
   std::vector<std::string> waiting_{};
   std::size_t queued_bytes_ = 0;  // of writing_ and waiting_
+  std::unique_ptr<websocket::close_reason> farewell_{};
   Phase phase_ = Phase::handshaking;
   Instant pinged_at_{};
 };
@@ -354,9 +356,10 @@ void WebSocketConnection::write_next() {
 void WebSocketConnection::on_written(const ErrorCode& error) {
   queued_bytes_ -= writing_.size();
   std::string{}.swap(writing_);
-  if (phase_ != Phase::open) return;
+  if (phase_ != Phase::open && phase_ != Phase::closing) return;
   if (error) return end(DoorEnd::client);
-  if (!waiting_.empty()) write_next();
+  if (!waiting_.empty()) return write_next();
+  if (phase_ == Phase::closing) write_close();
 }
 
 // --- the end ----------------------------------------------------------------------------------------------
@@ -367,9 +370,14 @@ void WebSocketConnection::close(DoorEnd why, std::uint16_t code, std::string_vie
   door_.forget_flow(flow_, why);
   phase_ = Phase::closing;
   deadline_ = read_clocks().mono + limits().close_timeout;
-  stream_.async_close(
-      {static_cast<websocket::close_code>(code), beast::string_view{reason.data(), reason.size()}},
-      [self = shared_from_this()](const ErrorCode&) { self->finish(); });
+  farewell_ = std::make_unique<websocket::close_reason>(static_cast<websocket::close_code>(code),
+                                                        beast::string_view{reason.data(), reason.size()});
+  if (writing_.empty()) write_close();
+}
+
+// Behind all that was to be said before.
+void WebSocketConnection::write_close() {
+  stream_.async_close(*farewell_, [self = shared_from_this()](const ErrorCode&) { self->finish(); });
 }
 
 void WebSocketConnection::end(DoorEnd why) {

@@ -525,6 +525,24 @@ TEST(Door, TakesNoMoreHandshakesOfOneSourcePerSecondThanItsLimits) {
   EXPECT_EQ(door.watcher.refused().front(), DoorRefusal::too_fast);
 }
 
+TEST(Door, SaysWhatItHasToSayBeforeItCloses) {
+  RunningDoor door;
+  Client client = door.connect_flow(4096);  // little room: the messages wait for the client
+  const std::string large(60'000, 'm');
+  door.on_loop([&] {
+    for (int count = 0; count < 3; ++count) EXPECT_TRUE(door.door().send(FlowId{1}, large));
+    door.door().close(FlowId{1}, "deregistered");
+  });
+  for (int count = 0; count < 3; ++count) {
+    const auto frame = client.read_frame();
+    ASSERT_TRUE(frame.has_value()) << count;
+    EXPECT_TRUE(frame->payload == large);
+  }
+  const auto frame = client.read_frame();
+  ASSERT_TRUE(frame.has_value());
+  EXPECT_EQ(frame->opcode, Client::close_frame);
+}
+
 TEST(Door, ForgetsTenThousandConnectionsThatCameAndWent) {
   RunningDoor door{{.limits = {.handshakes_per_second_per_source = 1'000'000}}};
   for (int count = 0; count < 10'000; ++count) {
