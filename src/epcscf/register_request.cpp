@@ -58,6 +58,22 @@ Problem read_contacts(RegisterRequest& request, const sip::Message& message) {
   return std::nullopt;
 }
 
+Problem read_bearer(RegisterRequest& request, const sip::Credentials& credentials, const Settings& settings) {
+  const auto token = credentials.bearer_token();
+  if (!token || token->size() > settings.limits.token_bytes_max)
+    return RegisterProblem{401, "", RegistrationRefusal::token_malformed};
+  request.proof = ProofKind::bearer;
+  request.token = *token;
+  return std::nullopt;
+}
+
+void read_digest(RegisterRequest& request, const sip::Credentials& credentials) {
+  const auto algorithm = sip::parse_digest_algorithm(credentials.text("algorithm").value_or("MD5"));
+  request.proof = algorithm && algorithm->aka_version != 0 ? ProofKind::aka : ProofKind::digest;
+  request.has_response = !credentials.text("response").value_or("").empty();
+  if (auto impi = credentials.text("username"); impi && !impi->empty()) request.key.impi = *std::move(impi);
+}
+
 // What is malformed here could say to the core what it does not say to us: it is refused.
 Problem read_proof(RegisterRequest& request, const sip::Message& message, const Settings& settings) {
   for (const HeaderName name : {HeaderName::authorization, HeaderName::proxy_authorization})
@@ -66,16 +82,9 @@ Problem read_proof(RegisterRequest& request, const sip::Message& message, const 
       if (!found) return RegisterProblem{400, "Malformed Authorization"};
       if (name != HeaderName::authorization || request.proof == ProofKind::bearer) continue;
       if (found->is_bearer()) {
-        const auto token = found->bearer_token();
-        if (!token || token->size() > settings.limits.token_bytes_max)
-          return RegisterProblem{401, "", RegistrationRefusal::token_malformed};
-        request.proof = ProofKind::bearer;
-        request.token = *token;
+        if (const auto problem = read_bearer(request, *found, settings)) return problem;
       } else if (found->is_digest() && request.proof == ProofKind::none) {
-        const auto algorithm = sip::parse_digest_algorithm(found->text("algorithm").value_or("MD5"));
-        request.proof = algorithm && algorithm->aka_version != 0 ? ProofKind::aka : ProofKind::digest;
-        request.has_response = !found->text("response").value_or("").empty();
-        if (auto impi = found->text("username"); impi && !impi->empty()) request.key.impi = *std::move(impi);
+        read_digest(request, *found);
       }
     }
   if (request.proof == ProofKind::bearer) request.has_response = false;

@@ -7,7 +7,6 @@
 namespace turnpike::ims {
 namespace {
 
-using test::core_hop;
 using test::edge_hop;
 using test::other_edge_hop;
 using test::Sent;

@@ -16,7 +16,7 @@ using test::World;
 
 constexpr std::string_view secret = "alice secret";
 
-std::string with_mark(std::string authorization, std::string_view mark) {
+std::string with_mark(const std::string& authorization, std::string_view mark) {
   return authorization + ", integrity-protected=\"" + std::string{mark} + '"';
 }
 std::string empty_authorization(std::string_view user = "alice") {

@@ -82,7 +82,9 @@ std::expected<NextHop, Refusal> Router::route(const sip::Message& request, const
   if (!routes) return std::unexpected(routes.error());
   // RFC 3261 section 16.4.
   edited.remove_values(HeaderName::route, [left = routes->own_count](std::string_view) mutable {
-    return left > 0 && left-- > 0;
+    if (left == 0) return false;
+    --left;
+    return true;
   });
   if (routes->is_originating)
     if (const auto checked = check_originator(request, from); !checked)

@@ -173,6 +173,7 @@ std::expected<KeySet, std::string> KeySet::share(const Secret& secret, std::stri
 
 std::vector<std::string> KeySet::kids() const {
   std::vector<std::string> kids;
+  kids.reserve(keys_.size());
   for (const auto& key : keys_) kids.push_back(key->kid);
   return kids;
 }

@@ -54,7 +54,7 @@ class CredentialDesk {
   std::vector<credentials::ChangeResult> apply(const std::string& issuer,
                                                const std::vector<credentials::Change>& changes,
                                                WallTime wall);
-  HttpResponse make_gap_answer(const std::string& issuer) const;
+  [[nodiscard]] HttpResponse make_gap_answer(const std::string& issuer) const;
 
   CredentialStore& store_;
   CredentialDeskSettings settings_;
