@@ -61,6 +61,7 @@ void check_pushed_can_be_reached(const Config& config, TableReader& root, std::v
 std::vector<std::string> format_all(std::vector<Problem> problems, const std::string& file) {
   std::ranges::stable_sort(problems, {}, &Problem::line);
   std::vector<std::string> lines;
+  lines.reserve(problems.size());
   for (const Problem& problem : problems) lines.push_back(format_problem(file, problem));
   return lines;
 }

@@ -160,8 +160,8 @@ TEST(ConfigProblems, AreAllToldAtOnceInTheOrderOfTheirLines) {
                   "[credentials.computed]\n"
                   "secrets = [{ secret = \"short\" }]\n"
                   "[lgo]\n"),
-      (Lines{"t.toml:1: turn.realm: missing, allowed: the name of the credentials' domain, such as "
-             "\"ims.example\"",
+      (Lines{("t.toml:1: turn.realm: missing, allowed: the name of the credentials' domain, such as "
+              "\"ims.example\""),
              "t.toml:1: turn.relay_addresses: missing, allowed: the addresses on which peers reach this "
              "machine, \"192.0.2.10\", or \"10.0.0.5/192.0.2.11\" (bound/shown)",
              "t.toml:2: turn.realmm: unknown key; did you mean \"realm\"?",

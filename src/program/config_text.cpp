@@ -17,6 +17,7 @@ constexpr std::string_view mask = "\"(hidden)\"";
 template <typename Items, typename Name>
 std::vector<std::string> names_of(const Items& items, Name name) {
   std::vector<std::string> names;
+  names.reserve(items.size());
   for (const auto& item : items) names.push_back(name(item));
   return names;
 }

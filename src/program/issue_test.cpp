@@ -95,7 +95,8 @@ TEST(Issue, HandsOverWhatHasToBePushed) {
   const Json json = Json::parse(pushed.json);
   ASSERT_TRUE(pushed.push.has_value());
   EXPECT_EQ(pushed.push->username, username_in(json));
-  EXPECT_EQ(std::string{pushed.push->password.reveal_text()}, json["iceServers"][0]["credential"]);
+  EXPECT_EQ(std::string{pushed.push->password.reveal_text()},
+            json["iceServers"][0]["credential"].get<std::string>());
   EXPECT_EQ(pushed.push->expires_at, wall + std::chrono::seconds{600});
 }
 

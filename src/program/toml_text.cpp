@@ -20,6 +20,7 @@ std::string quote(std::string_view text) {
 
 std::string quote_all(const std::vector<std::string>& texts) {
   std::vector<std::string> quoted;
+  quoted.reserve(texts.size());
   for (const std::string& text : texts) quoted.push_back(quote(text));
   return fmt::format("[{}]", fmt::join(quoted, ", "));
 }

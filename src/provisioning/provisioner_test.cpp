@@ -20,7 +20,7 @@ constexpr Subject alice{.user_id = "alice@ims.example", .salt = "call-id-1"};
 class World {
  public:
   explicit World(std::vector<Source> sources) : World(make_test_settings(std::move(sources))) {}
-  explicit World(Settings settings)
+  explicit World(const Settings& settings)
       : provisioner_(settings), registry_(make_test_registry_settings(settings)) {}
 
   Provision provision(const Request& request = {}, const Subject& subject = alice) {

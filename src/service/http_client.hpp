@@ -16,7 +16,7 @@
 #include <vector>
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): the name that Asio has
 }
 
 namespace turnpike::service {

@@ -14,7 +14,7 @@
 #include "service/token_settings.hpp"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): the name that Asio has
 }
 
 namespace turnpike::service {

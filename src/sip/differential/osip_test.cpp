@@ -51,7 +51,7 @@ void read_uri(Reading& reading, std::string_view of, osip_uri_t* uri) {
 void read_address(Reading& reading, std::string_view of, osip_from_t* address) {
   read_uri(reading, of, address->url);
   osip_generic_param_t* tag = nullptr;
-  osip_from_get_tag(address, &tag);
+  osip_generic_param_get_byname(&address->gen_params, const_cast<char*>("tag"), &tag);
   reading.push_back(line(std::string{of} + " tag", tag != nullptr ? text_of(tag->gvalue) : ""));
   reading.push_back(line(std::string{of} + " display", trimmed(text_of(address->displayname))));
 }
