@@ -102,11 +102,11 @@ std::expected<UnverifiedToken, Refusal> read_token(std::string_view compact, con
   if (compact.size() > limits.token_bytes_max) return std::unexpected(Refusal::malformed);
   const auto parts = split(compact);
   if (!parts) return std::unexpected(Refusal::malformed);
-  const auto header = decode_object(parts->header, {.bytes_max = limits.header_bytes_max,
-                                                    .depth_max = limits.json_depth_max,
-                                                    .values_max = limits.json_values_max});
+  auto header = decode_object(parts->header, {.bytes_max = limits.header_bytes_max,
+                                              .depth_max = limits.json_depth_max,
+                                              .values_max = limits.json_values_max});
   if (!header) return std::unexpected(Refusal::malformed);
-  UnverifiedToken token{.compact = std::string{compact}, .payload = {}};
+  UnverifiedToken token{.compact = std::string{compact}, .header = {}, .payload = {}};
   if (const auto refusal = read_header(*header, token)) return std::unexpected(*refusal);
   auto payload = decode_object(parts->payload, {.bytes_max = limits.token_bytes_max,
                                                 .depth_max = limits.json_depth_max,
@@ -115,6 +115,7 @@ std::expected<UnverifiedToken, Refusal> read_token(std::string_view compact, con
   if (!payload || !signature || signature->empty()) return std::unexpected(Refusal::malformed);
   if (token.algorithm == Algorithm::es256 && signature->size() != es256_signature_bytes)
     return std::unexpected(Refusal::signature);
+  token.header = std::move(*header);
   token.payload = std::move(*payload);
   return token;
 }

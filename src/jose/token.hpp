@@ -35,6 +35,7 @@ struct UnverifiedToken {
   Algorithm algorithm{};
   std::optional<std::string> kid{};
   std::string type{};      // of the header, in lower case, without "application/"; "jwt" where there is none
+  nlohmann::json header;   // an object; a key in it proves only that its owner has signed
   nlohmann::json payload;  // an object
 
   // The issuer that it claims, for the choice of keys; empty where it claims none.
