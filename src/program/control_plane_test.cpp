@@ -222,6 +222,7 @@ TEST(ControlPlane, CountsUnderTheseNames) {
   }
   EXPECT_EQ(names, (std::set<std::string>{
                        "turnpike_epcscf_bad_messages_total counter",
+                       "turnpike_epcscf_calls_abandoned_total counter",
                        "turnpike_epcscf_calls_active gauge",
                        "turnpike_epcscf_calls_total counter",
                        "turnpike_epcscf_challenges_total counter",
