@@ -22,6 +22,22 @@ TEST(Params, AreFoundWhateverTheirCase) {
   EXPECT_FALSE(params->find("absent"));
 }
 
+TEST(Params, AreNotFoundWithinOthers) {
+  const auto params =
+      header("\r\n ; taga=1;b=\";tag=2;c=3\\\";tag=4\" ; tag-c=5;ta=6;d=tag;e= \"tag=7\";tag = 8;tb ;f");
+  ASSERT_TRUE(params);
+  EXPECT_EQ(params->value("tag"), "8");
+  EXPECT_EQ(params->find("tag")->whole, "tag = 8");
+  EXPECT_FALSE(params->has("c"));
+  EXPECT_EQ(params->value("d"), "tag");
+  EXPECT_TRUE(params->has("f"));
+  for (const auto* absent : {"t", "tag-", "ag", "tag = 8", "tag=8", "", ";", "d=tag"})
+    EXPECT_FALSE(params->has(absent)) << absent;
+  const auto credentials = auth("a=\"x,nonce=1\" , nonce-b=2,\r\n nonce=\"3\", c=nonce");
+  ASSERT_TRUE(credentials);
+  EXPECT_EQ(credentials->find("nonce")->text(), "3");
+}
+
 TEST(Params, MayBeNone) {
   EXPECT_TRUE(header("")->empty());
   EXPECT_TRUE(Params{}.empty());

@@ -110,6 +110,9 @@ std::string quoted_string(std::string_view text) {
 std::string unquoted(std::string_view text) {
   if (text.size() < 2 || text.front() != '"' || text.back() != '"') return std::string{text};
   text = text.substr(1, text.size() - 2);
+  // Escapes and folds are rare.
+  if (text.find('\\') == std::string_view::npos && text.find('\r') == std::string_view::npos)
+    return std::string{text};
   std::string result;
   result.reserve(text.size());
   for (std::size_t at = 0; at < text.size(); ++at) {
