@@ -234,7 +234,11 @@ std::optional<Instant> TransactionLayer::next_timeout() {
 }
 
 void TransactionLayer::transmit(std::uint32_t index) {
-  emit(SendMessage{slots_[index].flow.id, slots_[index].sent});
+  Slot& slot = slots_[index];
+  const auto* server = std::get_if<ServerTransaction>(&slot.machine);
+  // The last word of a transaction, as a final response over a reliable transport is, need not be kept.
+  const bool is_last = server != nullptr && server->is_terminated();
+  emit(SendMessage{slot.flow.id, is_last ? std::move(slot.sent) : slot.sent});
 }
 
 // After each input: the machine's next time, or its end.
