@@ -48,7 +48,7 @@ void Registrar::on_register(sip::ServerId id, const sip::Message& message, FlowI
   if (request->proof == ProofKind::bearer)
     start_check(*std::move(request), now);
   else
-    forward(*std::move(request), now);
+    forward(*std::move(request), message, now);
 }
 
 void Registrar::refuse(const RegisterRequest& request, const RegisterProblem& problem, Now now) {
@@ -95,7 +95,10 @@ void Registrar::on_token_checked(CheckId id, const TokenAnswer& answer, Now now)
   if (refusal) return refuse(request, {status_of(*refusal), "", *refusal}, now);
   request.identity = *answer;
   request.key.impi = answer->impi;
-  forward(std::move(request), now);
+  const std::string text = request.text;  // which the message is a view of
+  const auto message = sip::Message::parse(text);
+  check(message.has_value(), "a REGISTER that was read does not parse");
+  forward(std::move(request), *message, now);
 }
 
 std::optional<RegistrationRefusal> Registrar::find_limit(const RegisterRequest& request) {
@@ -110,12 +113,10 @@ std::optional<RegistrationRefusal> Registrar::find_limit(const RegisterRequest& 
   return is_full ? std::optional{RegistrationRefusal::limit} : std::nullopt;
 }
 
-void Registrar::forward(RegisterRequest request, Now now) {
+void Registrar::forward(RegisterRequest request, const sip::Message& message, Now now) {
   if (const auto limit = find_limit(request)) return refuse(request, {503, "", *limit}, now);
   const ClientInfo* client = board_.find_client(request.flow);
   if (client == nullptr) return;  // gone while its token was checked
-  const auto message = sip::Message::parse(request.text);
-  check(message.has_value(), "a REGISTER that was read does not parse");
   CoreRegister how{.client = *client};
   how.is_bound = std::ranges::any_of(registrations_.of_flow(request.flow), [&](RegistrationId id) {
     return registrations_.find(id)->key.impi == request.key.impi;
@@ -124,7 +125,7 @@ void Registrar::forward(RegisterRequest request, Now now) {
     how.authorization_entity = find_authorization_entity(*request.identity, board_.settings.bearer);
     how.lifetime_max = std::chrono::floor<std::chrono::seconds>(request.identity->expires_at - now.wall);
   }
-  auto text = make_core_register(*message, request, how, board_);
+  auto text = make_core_register(message, request, how, board_);
   if (!text) return refuse(request, {text.error().status_code(), "", RegistrationRefusal::malformed}, now);
   const auto sent = board_.layer.send_request(*std::move(text), board_.flow_to(board_.settings.core), now);
   if (!sent) return refuse(request, {503, "", RegistrationRefusal::limit}, now);

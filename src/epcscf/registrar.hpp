@@ -66,7 +66,8 @@ class Registrar {
   void refuse(const RegisterRequest& request, const RegisterProblem& problem, Now now);
   void start_check(RegisterRequest request, Now now);
   [[nodiscard]] std::optional<RegistrationRefusal> find_limit(const RegisterRequest& request);
-  void forward(RegisterRequest request, Now now);
+  // The message is the one that the request was read from.
+  void forward(RegisterRequest request, const sip::Message& message, Now now);
   void on_accepted(RegisterRequest request, const sip::Message& response, Now now);
   void on_removed(const RegisterRequest& request, Now now);
   Registration& bind(const RegisterRequest& request, const sip::Message& response,
