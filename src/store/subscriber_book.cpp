@@ -1,6 +1,7 @@
 #include "store/subscriber_book.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace turnpike::store {
 namespace {
@@ -37,7 +38,8 @@ Stored<SubscriberBook> SubscriberBook::open(const std::string& file, const Store
         std::string{"INSERT INTO subscriber (impi, ha1_md5, ha1_sha256, k, opc, amf, sqn, pool, barred) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"},
         std::string{"INSERT INTO identity (impu, subscriber, position) VALUES (?, ?, ?)"},
-        std::string{"DELETE FROM subscriber WHERE impi = ? RETURNING id"}, select + "ORDER BY s.impi"}) {
+        std::string{"DELETE FROM subscriber WHERE impi = ? RETURNING id"}, select + "ORDER BY s.impi",
+        std::string{"PRAGMA data_version"}}) {
     auto statement = database->prepare(sql);
     if (!statement) return std::unexpected(statement.error());
     made.push_back(*std::move(statement));
@@ -50,12 +52,14 @@ Stored<SubscriberBook> SubscriberBook::open(const std::string& file, const Store
                          .add_subscriber = std::move(made[4]),
                          .add_identity = std::move(made[5]),
                          .remove = std::move(made[6]),
-                         .list = std::move(made[7])}};
+                         .list = std::move(made[7]),
+                         .version = std::move(made[8])}};
 }
 
 // --- what an operator does --------------------------------------------------------------------------------
 
 Stored<void> SubscriberBook::add(const std::vector<ims::Subscriber>& subscribers) {
+  remembered_.clear();
   auto transaction = Transaction::begin(database_);
   if (!transaction) return std::unexpected(transaction.error());
   for (const ims::Subscriber& subscriber : subscribers)
@@ -92,6 +96,7 @@ Stored<void> SubscriberBook::write(const ims::Subscriber& subscriber) {
 }
 
 Stored<bool> SubscriberBook::remove(std::string_view impi) {
+  remembered_.clear();
   const Run run{statements_.remove};
   run->bind(1, impi);
   auto row = run->step();
@@ -115,8 +120,24 @@ Stored<std::vector<ims::Subscriber>> SubscriberBook::list() {
 
 // --- what the home core asks ------------------------------------------------------------------------------
 
+// SQLite's number changes with what others have committed; what this connection changes, it forgets itself.
+Stored<void> SubscriberBook::look_for_changes() {
+  const Run run{statements_.version};
+  const auto row = run->step();
+  if (!row) return std::unexpected(row.error());
+  if (const std::int64_t version = run->number(0); std::exchange(version_, version) != version)
+    remembered_.clear();
+  return {};
+}
+
 std::optional<ims::Subscriber> SubscriberBook::find_private(std::string_view impi) {
-  return answer(find(statements_.find_private, impi));
+  if (auto looked = look_for_changes(); !looked) return answer(std::unexpected(std::move(looked.error())));
+  if (const auto known = remembered_.find(impi); known != remembered_.end()) return answer(known->second);
+  auto found = answer(find(statements_.find_private, impi));
+  if (!found || found->aka) return found;  // the numbers and keys of cards stay where they are kept
+  if (remembered_.size() >= remembered_max) remembered_.clear();
+  remembered_.emplace(impi, *found);
+  return found;
 }
 
 std::optional<ims::Subscriber> SubscriberBook::find_public(std::string_view impu) {

@@ -3,6 +3,7 @@
 // a server reads it while an operator adds to it.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,9 +45,14 @@ class SubscriberBook final : public ims::Subscribers {
     Statement add_identity;
     Statement remove;
     Statement list;
+    Statement version;
   };
   SubscriberBook(Database database, Statements statements)
       : database_(std::move(database)), statements_(std::move(statements)) {}
+  static constexpr std::size_t remembered_max = 1024;
+
+  // Forgets what was remembered if anybody has changed the file since.
+  Stored<void> look_for_changes();
   Stored<std::optional<ims::Subscriber>> find(Statement& statement, std::string_view identity);
   Stored<ims::Subscriber> read(const Statement& row);
   Stored<void> write(const ims::Subscriber& subscriber);
@@ -55,6 +61,10 @@ class SubscriberBook final : public ims::Subscribers {
   Database database_;
   Statements statements_;
   std::optional<StoreError> last_error_;
+  // A registration asks for the same subscriber twice within milliseconds. By private identity, as of the
+  // version.
+  std::map<std::string, ims::Subscriber, std::less<>> remembered_;
+  std::int64_t version_ = 0;
 };
 
 }  // namespace turnpike::store

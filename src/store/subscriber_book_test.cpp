@@ -210,5 +210,37 @@ TEST(SubscriberBook, SeesWhatAnotherProcessAdds) {
   EXPECT_TRUE(server.find_private("alice@ims.example"));
 }
 
+TEST(SubscriberBook, SeesWhatAnotherProcessChangesOfWhomItHasJustRead) {
+  const Folder folder;
+  SubscriberBook server = open(folder);
+  SubscriberBook operators = open(folder);
+  ASSERT_TRUE(operators.add({alice(), card()}));
+  for (const bool is_barred : {true, false}) {
+    EXPECT_TRUE(server.find_private("alice@ims.example"));
+    ims::Subscriber changed = alice();
+    changed.is_barred = is_barred;
+    ASSERT_TRUE(*operators.remove(changed.impi));
+    EXPECT_FALSE(server.find_private("alice@ims.example"));
+    ASSERT_TRUE(operators.add(changed));
+    EXPECT_EQ(server.find_private("alice@ims.example")->is_barred, is_barred);
+    EXPECT_EQ(server.find_private("alice@ims.example")->is_barred, is_barred);
+  }
+  EXPECT_EQ(server.find_private("card@ims.example")->aka->sqn, 77U);
+  ASSERT_TRUE(operators.store_sqn("card@ims.example", 90));
+  EXPECT_EQ(server.find_private("card@ims.example")->aka->sqn, 90U);
+}
+
+TEST(SubscriberBook, SeesWhatItChangesItself) {
+  const Folder folder;
+  SubscriberBook book = open(folder);
+  ASSERT_TRUE(book.add({alice(), card()}));
+  EXPECT_TRUE(book.find_private("alice@ims.example"));
+  ASSERT_TRUE(*book.remove("alice@ims.example"));
+  EXPECT_FALSE(book.find_private("alice@ims.example"));
+  EXPECT_TRUE(book.find_private("card@ims.example"));
+  ASSERT_TRUE(book.store_sqn("card@ims.example", 91));
+  EXPECT_EQ(book.find_private("card@ims.example")->aka->sqn, 91U);
+}
+
 }  // namespace
 }  // namespace turnpike::store
