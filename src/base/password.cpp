@@ -68,6 +68,11 @@ std::optional<Stored> parse(std::string_view text) {
   return Stored{.cost = cost, .salt = std::move(*salt), .hash = std::move(*hash)};
 }
 
+std::string format(const PasswordCost& cost, Bytes salt, Bytes hash) {
+  return std::string{scheme} + "ln=" + std::to_string(cost.log2_n) + ",r=" + std::to_string(cost.r) +
+         ",p=" + std::to_string(cost.p) + '$' + to_unpadded_base64(salt) + '$' + to_unpadded_base64(hash);
+}
+
 Hash derive(const Secret& password, Bytes salt, const PasswordCost& cost) {
   check(is_affordable(cost), "a password hash takes at most 256 MiB and 16 passes");
   Hash hash;
@@ -82,9 +87,11 @@ Hash derive(const Secret& password, Bytes salt, const PasswordCost& cost) {
 
 std::string hash_password(const Secret& password, const PasswordCost& cost, Random& random) {
   const auto salt = random.draw<salt_size>();
-  return std::string{scheme} + "ln=" + std::to_string(cost.log2_n) + ",r=" + std::to_string(cost.r) +
-         ",p=" + std::to_string(cost.p) + '$' + to_unpadded_base64(salt) + '$' +
-         to_unpadded_base64(derive(password, salt, cost));
+  return format(cost, salt, derive(password, salt, cost));
+}
+
+std::string make_decoy_hash(const PasswordCost& cost) {
+  return format(cost, std::array<Byte, salt_size>{}, Hash{});
 }
 
 bool matches_password(const Secret& password, std::string_view stored) {

@@ -23,6 +23,9 @@ struct PasswordCost {
 
 std::string hash_password(const Secret& password, const PasswordCost& cost, Random& random);
 
+// What no password matches, and what takes as long to find out: for names that nobody has.
+std::string make_decoy_hash(const PasswordCost& cost);
+
 // False also for text that is no such hash, or one that would take more than 256 MiB or 16 passes.
 bool matches_password(const Secret& password, std::string_view stored);
 

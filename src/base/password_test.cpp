@@ -22,6 +22,13 @@ TEST(Password, HasASaltOfItsOwn) {
   EXPECT_NE(hash_password(secret("a"), cheap, random), hash_password(secret("a"), cheap, random));
 }
 
+TEST(Password, IsNeverThatOfADecoy) {
+  const std::string decoy = make_decoy_hash(cheap);
+  EXPECT_TRUE(decoy.starts_with("$scrypt$ln=4,r=1,p=1$"));
+  EXPECT_FALSE(matches_password(secret(""), decoy));
+  EXPECT_FALSE(matches_password(secret("a"), decoy));
+}
+
 TEST(Password, PassesAPublishedVector) {
   // RFC 7914 section 12: scrypt("pleaseletmein", "SodiumChloride", N = 16384, r = 8, p = 1), its first half.
   EXPECT_TRUE(matches_password(
