@@ -21,14 +21,15 @@ LAYERS = {
     "turn": {"base", "stun", "credentials"},
     "epcscf": {"base", "sip", "credentials", "provisioning"},
     "ims": {"base", "sip"},
-    "store": {"base", "ims"},
+    "waf": {"base", "credentials", "jose"},
+    "store": {"base", "ims", "waf"},
     "relay": {"base", "stun", "credentials", "turn"},
-    "service": {"base", "sip", "credentials", "jose", "provisioning", "epcscf", "ims"},
+    "service": {"base", "sip", "credentials", "jose", "provisioning", "epcscf", "ims", "waf"},
     "client": {"base", "stun", "sip", "credentials", "provisioning", "turn", "ims"},
-    "program": {"base", "stun", "sip", "credentials", "jose", "provisioning", "turn", "epcscf", "ims", "store", "relay",
+    "program": {"base", "stun", "sip", "credentials", "jose", "provisioning", "turn", "epcscf", "ims", "waf", "store", "relay",
                 "service", "client"},
 }
-PURE = {"stun", "sip", "credentials", "jose", "provisioning", "turn", "epcscf", "ims"}
+PURE = {"stun", "sip", "credentials", "jose", "provisioning", "turn", "epcscf", "ims", "waf"}
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 700
