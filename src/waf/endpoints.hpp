@@ -1,0 +1,24 @@
+#pragma once
+// Where the parts of the WAF are found, below its issuer.
+
+#include <string>
+#include <string_view>
+
+namespace turnpike::waf::endpoint {
+
+inline constexpr std::string_view authorization = "/authorize";
+inline constexpr std::string_view login = "/login";
+inline constexpr std::string_view consent = "/consent";
+inline constexpr std::string_view token = "/token";
+inline constexpr std::string_view introspection = "/introspect";
+inline constexpr std::string_view revocation = "/revoke";
+inline constexpr std::string_view jwks = "/jwks";
+inline constexpr std::string_view oauth_metadata = "/.well-known/oauth-authorization-server";
+inline constexpr std::string_view openid_metadata = "/.well-known/openid-configuration";
+
+// The path of an issuer that has one: "/waf" of "https://ims.example/waf"; else "".
+std::string_view path_of(std::string_view issuer);
+// "https://ims.example"
+std::string_view origin_of(std::string_view uri);
+
+}  // namespace turnpike::waf::endpoint
