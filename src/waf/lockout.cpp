@@ -1,0 +1,47 @@
+#include "waf/lockout.hpp"
+
+#include <algorithm>
+
+#include "base/source_key.hpp"
+
+namespace turnpike::waf {
+namespace {
+
+struct Keys {
+  std::string per_user_and_source, per_user, per_source;
+};
+
+// Names are hashed, so that a key has a size, and what people type by mistake is not kept.
+Keys make_keys(const Visit& visit, std::string_view name) {
+  const std::string who = to_hex(Bytes{digest_of(name)}.first(16));
+  const std::string where = source_key(visit.request.remote).to_string();
+  return {"login " + who + ' ' + where, "login " + who, "login from " + where};
+}
+
+}  // namespace
+
+std::optional<WallTime> find_lock(const Visit& visit, std::string_view name) {
+  const Keys keys = make_keys(visit, name);
+  std::optional<WallTime> locked_until;
+  for (const std::string& key : {keys.per_user_and_source, keys.per_user, keys.per_source})
+    if (const auto until = visit.ledger.find_lock(key, visit.now))
+      locked_until = std::max(locked_until.value_or(*until), *until);
+  return locked_until;
+}
+
+void note_failed_login(Visit& visit, std::string_view name) {
+  const Keys keys = make_keys(visit, name);
+  const LockRules& rules = visit.settings.locks;
+  visit.ledger.note_failure(keys.per_user_and_source, rules.per_user_and_source, visit.now);
+  visit.ledger.note_failure(keys.per_user, rules.per_user, visit.now);
+  visit.ledger.note_failure(keys.per_source, rules.per_source, visit.now);
+}
+
+// The count of the source stays: a password that is known would buy more guesses of others.
+void note_login(Visit& visit, std::string_view name) {
+  const Keys keys = make_keys(visit, name);
+  visit.ledger.forget_failures(keys.per_user_and_source);
+  visit.ledger.forget_failures(keys.per_user);
+}
+
+}  // namespace turnpike::waf

@@ -1,0 +1,17 @@
+#pragma once
+// Who may try a password now. Three counts stand side by side: of a user from one source, so that nobody
+// locks a user out of his own home; of a user from everywhere; and of a source, whatever the names.
+
+#include <optional>
+#include <string_view>
+
+#include "waf/visit.hpp"
+
+namespace turnpike::waf {
+
+// Until when this name is locked from here. Names that nobody has are locked alike.
+std::optional<WallTime> find_lock(const Visit& visit, std::string_view name);
+void note_failed_login(Visit& visit, std::string_view name);
+void note_login(Visit& visit, std::string_view name);
+
+}  // namespace turnpike::waf

@@ -1,0 +1,148 @@
+#include "waf/pages.hpp"
+
+#include <fmt/format.h>
+
+#include "base/bytes.hpp"
+#include "base/crypto.hpp"
+#include "waf/endpoints.hpp"
+
+namespace turnpike::waf {
+namespace {
+
+constexpr std::string_view style =
+    "body{font:1rem/1.5 system-ui,sans-serif;max-width:26rem;margin:3rem auto;padding:0 "
+    "1rem;color:#111;background:#fff}"
+    "label{display:block;margin-top:1rem}"
+    "input,button{font:inherit;box-sizing:border-box;padding:.5rem;border:1px solid "
+    "#555;border-radius:.25rem}"
+    "input{width:100%}"
+    "button{margin:1rem .5rem 0 0;padding:.5rem 1.25rem;background:#fff;color:#111}"
+    "button.first{background:#0b5394;color:#fff;border-color:#0b5394}"
+    ":focus-visible{outline:3px solid #f5a623;outline-offset:2px}"
+    ".problem{border-left:.25rem solid #b00020;padding:.25rem .75rem;color:#8a0018}";
+
+const std::string& style_source() {
+  static const std::string source = "'sha256-" + to_base64(crypto::sha256(as_bytes(style))) + "'";
+  return source;
+}
+
+// CSP knows no host sources of IPv6, and takes schemes of applications as they are.
+std::string to_source(std::string_view redirect_uri) {
+  const std::string_view origin = endpoint::origin_of(redirect_uri);
+  return std::string{origin.contains('[') ? "http:" : origin};
+}
+
+// Browsers hold redirects that answer a form against form-action, too.
+Response make_page(const Settings& settings, unsigned status, std::string_view heading,
+                   std::string_view content, std::string_view redirect_uri = {}) {
+  const std::string forms = redirect_uri.empty() ? "'none'" : "'self' " + to_source(redirect_uri);
+  Response response{.status = status};
+  response.fields = {
+      {"Content-Type", "text/html; charset=utf-8"},
+      {"Cache-Control", "no-store"},
+      {"Content-Security-Policy",
+       fmt::format(
+           "default-src 'none'; style-src {}; form-action {}; frame-ancestors 'none'; base-uri 'none'",
+           style_source(), forms)},
+      {"X-Frame-Options", "DENY"},
+      {"X-Content-Type-Options", "nosniff"},
+      {"Referrer-Policy", "no-referrer"}};
+  response.body = fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<title>{0} - {1}</title>\n<style>{2}</style>\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n{3}</main>\n"
+      "</body>\n</html>\n",
+      escape_html(heading), escape_html(settings.title), style, content);
+  return response;
+}
+
+std::string format_problem(std::string_view problem) {
+  return problem.empty() ? ""
+                         : fmt::format("<p class=\"problem\" role=\"alert\">{}</p>\n", escape_html(problem));
+}
+
+std::string format_form_start(const PageContext& page, std::string_view path) {
+  return fmt::format(
+      "<form method=\"post\" action=\"{}\">\n<input type=\"hidden\" name=\"request\" value=\"{}\">\n"
+      "<input type=\"hidden\" name=\"mark\" value=\"{}\">\n",
+      escape_html(page.settings.issuer + std::string{path}), escape_html(page.query), escape_html(page.mark));
+}
+
+std::string_view name_of(const Client& client) { return client.name.empty() ? client.id : client.name; }
+
+}  // namespace
+
+std::string escape_html(std::string_view text) {
+  std::string escaped;
+  escaped.reserve(text.size());
+  for (const char character : text) {
+    switch (character) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      case '\'':
+        escaped += "&#39;";
+        break;
+      default:
+        escaped += character;
+    }
+  }
+  return escaped;
+}
+
+Response make_login_page(const PageContext& page, std::string_view name, std::string_view problem,
+                         unsigned status) {
+  return make_page(
+      page.settings, status, "Log in",
+      fmt::format(
+          "{}<p>to go on to <strong>{}</strong></p>\n{}"
+          "<label for=\"name\">Name</label>\n"
+          "<input id=\"name\" name=\"name\" value=\"{}\" autocomplete=\"username\" autocapitalize=\"none\" "
+          "spellcheck=\"false\" maxlength=\"{}\" required{}>\n"
+          "<label for=\"password\">Password</label>\n"
+          "<input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" "
+          "maxlength=\"{}\" required{}>\n"
+          "<button class=\"first\" type=\"submit\">Log in</button>\n</form>\n",
+          format_problem(problem), escape_html(name_of(page.client)),
+          format_form_start(page, endpoint::login), escape_html(name), page.settings.limits.name_bytes_max,
+          name.empty() ? " autofocus" : "", page.settings.limits.password_bytes_max,
+          name.empty() ? "" : " autofocus"),
+      page.redirect_uri);
+}
+
+Response make_consent_page(const PageContext& page, std::string_view user_name, const Scope& scope,
+                           std::string_view other_user_uri) {
+  std::string items;
+  for (const std::string& token : scope) {
+    const auto found = page.settings.scopes.find(token);
+    items += fmt::format("<li>{}</li>\n",
+                         escape_html(found == page.settings.scopes.end() ? token : found->second));
+  }
+  return make_page(
+      page.settings, 200, "Allow access?",
+      fmt::format(
+          "<p><strong>{}</strong> asks to act for you, <strong>{}</strong>:</p>\n<ul>\n{}</ul>\n"
+          "{}<button class=\"first\" type=\"submit\" name=\"decision\" value=\"allow\">Allow</button>\n"
+          "<button type=\"submit\" name=\"decision\" value=\"deny\">Deny</button>\n</form>\n"
+          "<p><a href=\"{}\">Log in as somebody else</a></p>\n",
+          escape_html(name_of(page.client)), escape_html(user_name), items,
+          format_form_start(page, endpoint::consent), escape_html(other_user_uri)),
+      page.redirect_uri);
+}
+
+Response make_error_page(const Settings& settings, std::string_view problem, unsigned status) {
+  return make_page(
+      settings, status, "This did not work",
+      fmt::format("{}<p>Go back to the application and try again.</p>\n", format_problem(problem)));
+}
+
+}  // namespace turnpike::waf

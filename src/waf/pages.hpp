@@ -1,0 +1,32 @@
+#pragma once
+// The pages that people see: plain HTML without scripts, which works with the keyboard and a screen reader.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "waf/accounts.hpp"
+#include "waf/message.hpp"
+#include "waf/settings.hpp"
+
+namespace turnpike::waf {
+
+std::string escape_html(std::string_view text);
+
+// What a page needs to know of its request.
+struct PageContext {
+  const Settings& settings;
+  const Client& client;
+  std::string_view redirect_uri{};  // a form's answer may lead there
+  std::string_view query{};         // the authorization request, to go on with
+  std::string_view mark{};          // that the form was made here, for this browser
+};
+
+Response make_login_page(const PageContext& page, std::string_view name, std::string_view problem = {},
+                         unsigned status = 200);
+Response make_consent_page(const PageContext& page, std::string_view user_name, const Scope& scope,
+                           std::string_view other_user_uri);
+// 400 unless said otherwise.
+Response make_error_page(const Settings& settings, std::string_view problem, unsigned status = 400);
+
+}  // namespace turnpike::waf
