@@ -1,0 +1,122 @@
+#include "waf/account_rules.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "waf/endpoints.hpp"
+#include "waf/redirect_uri.hpp"
+
+namespace turnpike::waf {
+namespace {
+
+constexpr std::size_t name_bytes_max = 255;
+
+bool is_plain(std::string_view text) {
+  return std::ranges::all_of(text,
+                             [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; });
+}
+
+bool is_text(std::string_view text) {
+  return std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+std::vector<std::string> find_credential_problems(const Client& client) {
+  const bool has_secret =
+      client.method == ClientMethod::client_secret_basic || client.method == ClientMethod::client_secret_post;
+  std::vector<std::string> problems;
+  if (has_secret && client.secrets.empty())
+    problems.push_back(fmt::format("the method {} needs a secret", to_string(client.method)));
+  if (!has_secret && !client.secrets.empty())
+    problems.push_back(fmt::format("the method {} has no secret", to_string(client.method)));
+  if (client.method == ClientMethod::private_key_jwt) {
+    const auto keys = jose::KeySet::parse(client.jwks, jose::Limits{});
+    if (!keys) problems.push_back("the key set " + keys.error());
+  } else if (!client.jwks.empty()) {
+    problems.push_back(fmt::format("the method {} has no keys", to_string(client.method)));
+  }
+  if (client.method == ClientMethod::none) {
+    if (client.grants.contains(GrantType::client_credentials))
+      problems.emplace_back("the grant client_credentials needs a secret or a key");
+    if (!client.introspects.empty()) problems.emplace_back("introspection needs a secret or a key");
+    if (client.exchanges_for_others)
+      problems.emplace_back("to exchange others' tokens needs a secret or a key");
+  }
+  return problems;
+}
+
+bool is_issuer(std::string_view issuer) {
+  const bool is_loopback = issuer.starts_with("http://127.0.0.1") || issuer.starts_with("http://[::1]") ||
+                           issuer.starts_with("http://localhost");
+  return (issuer.starts_with("https://") || is_loopback) && !issuer.ends_with('/') && is_plain(issuer) &&
+         issuer.find_first_of("?#@") == std::string_view::npos;
+}
+
+void find_turn_problems(const TurnTarget& target, std::vector<std::string>& problems) {
+  const std::string& name = target.token.server_name;
+  if (name.empty() || !is_plain(name))
+    problems.emplace_back("a TURN target needs a server name, without spaces");
+  if (target.token.keys.empty()) problems.push_back(fmt::format("the TURN target {} has no key", name));
+  const bool derives =
+      std::ranges::any_of(target.token.keys, [](const credentials::TokenKey& key) { return key.derives; });
+  if (!target.token.keys.empty() && !derives)
+    problems.push_back(
+        fmt::format("the TURN target {} has no key that derives, so that a token could be revoked", name));
+  for (const credentials::TokenKey& key : target.token.keys)
+    if (const auto problem = credentials::find_problem(key))
+      problems.push_back(fmt::format("a key of the TURN target {}: {}", name, *problem));
+}
+
+}  // namespace
+
+std::vector<std::string> find_problems(const Client& client) {
+  std::vector<std::string> problems = find_credential_problems(client);
+  if (client.id.empty() || client.id.size() > name_bytes_max || !is_plain(client.id))
+    problems.emplace_back("the id has 1 to 255 printable characters, without spaces");
+  if (client.name.size() > name_bytes_max || !is_text(client.name))
+    problems.emplace_back("the name has at most 255 bytes, without control characters");
+  for (const std::string& uri : client.redirect_uris)
+    if (const auto problem = find_redirect_uri_problem(uri))
+      problems.push_back("the redirect URI " + *problem);
+  const bool uses_codes = client.grants.contains(GrantType::authorization_code);
+  if (uses_codes && client.redirect_uris.empty())
+    problems.emplace_back("the grant authorization_code needs a redirect URI");
+  if (!uses_codes && client.grants.contains(GrantType::refresh_token))
+    problems.emplace_back("the grant refresh_token needs authorization_code");
+  const auto scope = parse_scope(to_string(client.scopes));
+  if (scope != client.scopes)
+    problems.emplace_back("a scope has printable characters, without spaces, quotes and backslashes");
+  return problems;
+}
+
+std::vector<std::string> find_problems(const User& user) {
+  std::vector<std::string> problems;
+  if (user.id.empty() || user.id.size() > name_bytes_max || !is_plain(user.id))
+    problems.emplace_back("the id has 1 to 255 printable characters, without spaces");
+  if (user.name.empty() || user.name.size() > name_bytes_max || !is_text(user.name))
+    problems.emplace_back("the name has 1 to 255 bytes, without control characters");
+  if (user.identity.impi.empty() != user.identity.impus.empty())
+    problems.emplace_back("a private identity goes with public ones, and they with it");
+  return problems;
+}
+
+std::vector<std::string> find_problems(const Settings& settings) {
+  std::vector<std::string> problems;
+  if (!is_issuer(settings.issuer))
+    problems.emplace_back("the issuer is an https URL without a / at its end, or http to loopback");
+  if (settings.key.size() < 32) problems.emplace_back("the key has less than 32 bytes");
+  if (settings.keys.algorithm == jose::Algorithm::hs256)
+    problems.emplace_back("access tokens are signed with RS256, PS256 or ES256");
+  if (settings.keys.published_before >= settings.keys.signs_for)
+    problems.emplace_back("a key is published for longer before it signs than it signs");
+  std::set<std::string> names{settings.registration.audience};
+  for (const TurnTarget& target : settings.turn) {
+    find_turn_problems(target, problems);
+    if (!names.insert(target.token.server_name).second)
+      problems.push_back(fmt::format("the audience {} occurs twice", target.token.server_name));
+  }
+  return problems;
+}
+
+}  // namespace turnpike::waf

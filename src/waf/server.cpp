@@ -1,0 +1,144 @@
+#include "waf/server.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.hpp"
+#include "waf/endpoints.hpp"
+#include "waf/metadata.hpp"
+#include "waf/token_endpoint.hpp"
+#include "waf/token_status.hpp"
+
+namespace turnpike::waf {
+namespace {
+
+enum class Access : std::uint8_t {
+  own_origin,  // people, and servers: no script of another page reads it
+  configured,  // scripts of the configured origins
+  everybody,   // scripts of any page, as there is nothing secret
+};
+
+Response answer_public(const Settings& settings, std::string body) {
+  return {
+      .status = 200,
+      .fields = {{"Content-Type", "application/json"},
+                 {"Cache-Control", "public, max-age=" + std::to_string(settings.lifetimes.metadata.count())},
+                 {"X-Content-Type-Options", "nosniff"}},
+      .body = std::move(body)};
+}
+
+}  // namespace
+
+struct Server::Route {
+  std::string_view path;
+  std::string_view method;
+  Access access;
+  Reply (*answer)(Visit& visit, const Server& server);
+};
+
+Server::Server(Settings settings, Ledger& ledger, const KeyRing& keys)
+    : settings_(std::move(settings)), ledger_(ledger), keys_(keys), metadata_(format_metadata(settings_)) {
+  check(settings_.key.size() >= 32, "the WAF's key has at least 32 bytes");
+}
+
+const Server::Route* Server::find_route(std::string_view path) const {
+  static constexpr auto metadata = [](Visit& visit, const Server& server) -> Reply {
+    return answer_public(visit.settings, server.metadata_);
+  };
+  static const std::array routes{
+      Route{endpoint::authorization, "GET", Access::own_origin,
+            [](Visit& visit, const Server&) -> Reply { return answer_authorization(visit); }},
+      Route{endpoint::login, "POST", Access::own_origin,
+            [](Visit& visit, const Server&) -> Reply { return answer_login(visit); }},
+      Route{endpoint::consent, "POST", Access::own_origin,
+            [](Visit& visit, const Server&) -> Reply { return answer_consent(visit); }},
+      Route{endpoint::token, "POST", Access::configured,
+            [](Visit& visit, const Server&) -> Reply { return answer_token_request(visit); }},
+      Route{endpoint::revocation, "POST", Access::configured,
+            [](Visit& visit, const Server&) -> Reply { return answer_revocation(visit); }},
+      Route{endpoint::introspection, "POST", Access::own_origin,
+            [](Visit& visit, const Server&) -> Reply { return answer_introspection(visit); }},
+      Route{endpoint::jwks, "GET", Access::everybody,
+            [](Visit& visit, const Server&) -> Reply {
+              return answer_public(visit.settings, visit.keys.format_jwks(visit.now));
+            }},
+      Route{endpoint::oauth_metadata, "GET", Access::everybody, metadata},
+      Route{endpoint::openid_metadata, "GET", Access::everybody, metadata}};
+  // RFC 8414 section 3.1: its path stands before that of the issuer; all others, that of OpenID included,
+  // behind.
+  const std::string_view base = endpoint::path_of(settings_.issuer);
+  const auto is_at = [&](const Route& route) {
+    const bool is_before = route.path == endpoint::oauth_metadata;
+    const std::string_view first = is_before ? route.path : base, second = is_before ? base : route.path;
+    return path.size() == first.size() + second.size() && path.starts_with(first) && path.ends_with(second);
+  };
+  const auto found = std::ranges::find_if(routes, is_at);
+  return found == routes.end() ? nullptr : &*found;
+}
+
+Outcome Server::on_request(const Request& request, WallTime now, Random& random) const {
+  const Route* route = find_route(request.path);
+  if (route == nullptr) return {.reply = answer_plain(404, "There is nothing here.")};
+  if (request.method == "OPTIONS" && route->access != Access::own_origin)
+    return {.reply = answer_preflight(request, *route)};
+  if (request.method != route->method)
+    return {.reply = answer_plain(405, "This takes " + std::string{route->method} + " alone.",
+                                  {{"Allow", std::string{route->method}}})};
+  Visit visit = make_visit(request, now, random);
+  Outcome outcome{.reply = route->answer(visit, *this)};
+  outcome.revocations = std::move(visit.revocations);
+  if (auto* response = std::get_if<Response>(&outcome.reply)) add_cors(request, *route, *response);
+  return outcome;
+}
+
+Outcome Server::on_password(const Request& request, const PasswordCheck& check, bool is_right, WallTime now,
+                            Random& random) const {
+  Visit visit = make_visit(request, now, random);
+  Outcome outcome{.reply = answer_password(visit, check, is_right)};
+  outcome.revocations = std::move(visit.revocations);
+  return outcome;
+}
+
+Outcome Server::on_user(const Request& request, std::string_view user, std::string_view query, WallTime now,
+                        Random& random) const {
+  Visit visit = make_visit(request, now, random);
+  return {.reply = begin_session(visit, user, query)};
+}
+
+Visit Server::make_visit(const Request& request, WallTime now, Random& random) const {
+  return {.settings = settings_,
+          .ledger = ledger_,
+          .keys = keys_,
+          .request = request,
+          .now = now,
+          .random = random};
+}
+
+bool Server::is_allowed_origin(std::string_view origin) const {
+  return std::ranges::find(settings_.cors_origins, origin) != settings_.cors_origins.end();
+}
+
+void Server::add_cors(const Request& request, const Route& route, Response& response) const {
+  if (route.access == Access::everybody) {
+    response.fields.emplace_back("Access-Control-Allow-Origin", "*");
+    return;
+  }
+  if (route.access == Access::own_origin) return;
+  response.fields.emplace_back("Vary", "Origin");
+  const auto origin = request.find("origin");
+  if (!origin || !is_allowed_origin(*origin)) return;
+  response.fields.emplace_back("Access-Control-Allow-Origin", std::string{*origin});
+  response.fields.emplace_back("Access-Control-Expose-Headers", "DPoP-Nonce, WWW-Authenticate, Retry-After");
+}
+
+Response Server::answer_preflight(const Request& request, const Route& route) const {
+  Response response{.status = 204};
+  add_cors(request, route, response);
+  if (!response.find("access-control-allow-origin")) return response;
+  response.fields.emplace_back("Access-Control-Allow-Methods", std::string{route.method});
+  response.fields.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP");
+  response.fields.emplace_back("Access-Control-Max-Age", "600");
+  return response;
+}
+
+}  // namespace turnpike::waf

@@ -1,0 +1,54 @@
+#pragma once
+// The WAF: the authorization server of the WebRTC clients (TS 24.371), as a machine without I/O. The front
+// door makes a Request of what has come in, and sends the Response; it forwards the revocations to the
+// relays, and has passwords checked by a worker.
+
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "credentials/grant.hpp"
+#include "waf/authorization.hpp"
+#include "waf/key_ring.hpp"
+#include "waf/ledger.hpp"
+#include "waf/message.hpp"
+#include "waf/settings.hpp"
+
+namespace turnpike::waf {
+
+struct Outcome {
+  Reply reply{};  // the answer, or a password to check first: then on_password() has the answer
+  std::vector<credentials::Revocation> revocations{};
+};
+
+class Server {
+ public:
+  // Ledger and keys outlive the server.
+  Server(Settings settings, Ledger& ledger, const KeyRing& keys);
+
+  [[nodiscard]] Outcome on_request(const Request& request, WallTime now, Random& random) const;
+  // The same request again, once its password was checked.
+  [[nodiscard]] Outcome on_password(const Request& request, const PasswordCheck& check, bool is_right,
+                                    WallTime now, Random& random) const;
+  // The same request again, whose user another identity provider has logged in; `query` is that of the
+  // authorization request that the login was for.
+  [[nodiscard]] Outcome on_user(const Request& request, std::string_view user, std::string_view query,
+                                WallTime now, Random& random) const;
+
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+
+ private:
+  struct Route;
+  [[nodiscard]] const Route* find_route(std::string_view path) const;
+  [[nodiscard]] Visit make_visit(const Request& request, WallTime now, Random& random) const;
+  [[nodiscard]] bool is_allowed_origin(std::string_view origin) const;
+  void add_cors(const Request& request, const Route& route, Response& response) const;
+  [[nodiscard]] Response answer_preflight(const Request& request, const Route& route) const;
+
+  Settings settings_;
+  Ledger& ledger_;
+  const KeyRing& keys_;
+  std::string metadata_;
+};
+
+}  // namespace turnpike::waf
