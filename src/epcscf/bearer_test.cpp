@@ -65,6 +65,18 @@ TEST(Bearer, BecomesTrustedNodeAuthentication) {
   EXPECT_EQ(world.revocations.size(), 1U);
 }
 
+TEST(Bearer, WithLessThanASecondLeftDoesNotBecomeADeregistration) {
+  World world;
+  TokenIdentity identity = identity_of("alice@ims.example");
+  identity.expires_at = start + std::chrono::milliseconds{999};
+  show(world, identity);
+  EXPECT_EQ(status(world.take_client()), 401);
+  EXPECT_TRUE(world.to_core.empty());
+  identity.expires_at = start + seconds{1};
+  show(world, identity);
+  EXPECT_EQ(value(world.take_core(), "Expires"), "1");
+}
+
 TEST(Bearer, AThirdPartysWafIsNamedToTheCore) {
   World world;
   TokenIdentity identity = identity_of("alice@ims.example");

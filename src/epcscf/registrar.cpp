@@ -88,7 +88,8 @@ void Registrar::on_token_checked(CheckId id, const TokenAnswer& answer, Now now)
   std::optional<RegistrationRefusal> refusal;
   if (!answer)
     refusal = refusal_of(answer.error());
-  else if (answer->expires_at <= now.wall)
+  // With less than a second left, what would be asked of the core is `Expires: 0`: an end.
+  else if (answer->expires_at < now.wall + std::chrono::seconds{1})
     refusal = RegistrationRefusal::token_expired;
   else
     refusal = find_objection(*answer, request, board_.settings.bearer);
