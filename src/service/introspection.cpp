@@ -40,6 +40,18 @@ std::string make_basic_authorization(const IntrospectionSettings& settings) {
   return "Basic " + to_base64(as_bytes(joined));
 }
 
+jose::JsonLimits json_limits(std::string_view body, const jose::Limits& limits) {
+  return {.bytes_max = body.size(), .depth_max = limits.json_depth_max, .values_max = limits.json_values_max};
+}
+
+// RFC 7009 section 2.2.1. Providers that keep no signed tokens say this of every JWT, a stranger's too.
+bool is_of_no_interest(const HttpResponse& answer, const jose::Limits& limits) {
+  if (answer.status != 400) return false;
+  const auto body = jose::parse_json(answer.body, json_limits(answer.body, limits));
+  const std::string* error = body && body->is_object() ? jose::find_text(*body, "error") : nullptr;
+  return error != nullptr && *error == "unsupported_token_type";
+}
+
 std::unexpected<epcscf::TokenRefusal> refusal_of(jose::Refusal refusal) {
   return std::unexpected(to_token_refusal(refusal));
 }
@@ -50,9 +62,7 @@ std::optional<epcscf::TokenAnswer> read_introspection(std::string_view body,
                                                       const IntrospectionSettings& settings,
                                                       std::chrono::seconds clock_skew,
                                                       const jose::Limits& limits, WallTime now) {
-  const auto answer = jose::parse_json(
-      body,
-      {.bytes_max = body.size(), .depth_max = limits.json_depth_max, .values_max = limits.json_values_max});
+  const auto answer = jose::parse_json(body, json_limits(body, limits));
   if (!answer || !answer->is_object()) return std::nullopt;
   const auto active = answer->find("active");
   if (active == answer->end() || !active->is_boolean()) return std::nullopt;
@@ -162,6 +172,9 @@ epcscf::TokenAnswer IntrospectingChecker::Core::read(const HttpAnswer& answer, N
   std::string reason;
   if (!answer) {
     reason = answer.error();
+  } else if (is_of_no_interest(*answer, limits_.jose)) {
+    is_failing_ = false;
+    return std::unexpected(epcscf::TokenRefusal::invalid);
   } else if (answer->status != 200) {
     // 401: our own credentials are wrong (RFC 7662 section 2.3), which says nothing of the token.
     reason = fmt::format("status {}", answer->status);
