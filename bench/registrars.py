@@ -5,8 +5,12 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+from free_port import free_port  # noqa: E402
 
 HOST = "127.0.0.1"
 HOME = "ims.example"
@@ -17,12 +21,6 @@ SCRIPT = pathlib.Path(__file__).resolve().parent / "registrar.cfg"
 
 class BenchError(Exception):
     """Told to the user in one line."""
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
 
 
 def children_of(pid):

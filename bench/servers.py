@@ -16,6 +16,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+from free_port import free_port  # noqa: E402
+
 HOST = "127.0.0.1"
 RELAY_PORTS = (10000, 32000)  # outside of the ephemeral ports, which the generator's sockets use
 USER, PASSWORD = "bench", "correct-horse-battery"
@@ -27,12 +30,6 @@ MAGIC = 0x2112A442
 
 class BenchError(Exception):
     """Told to the user in one line."""
-
-
-def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
 
 
 def stun_request(method, attributes=b""):
@@ -76,7 +73,7 @@ class Server:
 
     def __init__(self, cpu):
         self.cpu = cpu
-        self.port = free_udp_port()
+        self.port = free_port()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"bench_{self.name}_"))
         self.process = None
 

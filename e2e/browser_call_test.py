@@ -15,11 +15,6 @@ class Browsers(world.Case):
         cls.server = cls.kept(epcscf.EpCscf(origins=[cls.site.origin]))
         cls.browser = cls.kept(web.Browser())
 
-    @classmethod
-    def kept(cls, server):
-        cls.addClassCleanup(server.clean_up)
-        return server.start()
-
     def phone(self, kind, user, form, site=None):
         phone = web.PhonePage(
             self.browser, site or self.site, kind, server=self.server.door, user=user, realm=epcscf.REALM,

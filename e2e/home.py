@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import re
-import socket
 import subprocess
 import time
 
@@ -17,24 +16,12 @@ PASSWORDS = {"alice": "wonder-land-of-alice", "bob": "looking-glass-of-bob"}
 GRACE_SECONDS = 1  # after a lost connection; the default is 30
 
 
-def free_port():
-    """A port of the loopback address that neither UDP nor TCP uses."""
-    while True:
-        port = world.free_port()
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
-            try:
-                one.bind((world.V4, port))
-            except OSError:
-                continue
-        return port
-
-
 class Home(world.Turnpike):
     """The whole chain on loopback addresses. `sources` are those of [epcscf.credentials], in their order."""
 
     def __init__(self, sources=("computed", "pushed", "token")):
         self.sources = list(sources)
-        self.door_port, self.open_port, self.core_side_port, self.core_port = (free_port() for _ in range(4))
+        self.door_port, self.open_port, self.core_side_port, self.core_port = (world.free_port() for _ in range(4))
         super().__init__(hosts=(world.V4,), log_level="trace")
         self.door = f"wss://{world.V4}:{self.door_port}"
         self.open_door = f"ws://{world.V4}:{self.open_port}"
@@ -64,13 +51,8 @@ class Home(world.Turnpike):
             "ims": f'listen = ["udp:{core}", "tcp:{core}"]\ndatabase = "subscribers.db"',
         }
 
-    def start(self):
-        self.said_before = len(self.log())
-        return super().start()
-
     def answers(self, host=world.V4):
-        # The relay answers before the doors are open.
-        return "event=ready" in self.log()[self.said_before :] and super().answers(host)
+        return self.is_ready() and super().answers(host)
 
     def impi(self, user):
         return f"{user}@{self.realm}"

@@ -39,17 +39,6 @@ TABLES = {
 }
 
 
-def free_port():
-    """A port that is free for UDP and TCP."""
-    while True:
-        port = world.free_port()
-        try:
-            with socket.create_server((world.V4, port)):
-                return port
-        except OSError:
-            continue
-
-
 class KamailioCore:
     """`uri` is what an eP-CSCF is given as its core. `edge` is the one address that both CSCFs believe."""
 
@@ -57,7 +46,7 @@ class KamailioCore:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="turnpike_e2e_core_"))
         self.hss = hss.HomeSubscriberServer(REALM, subscribers)
         self.nodes = re.escape(edge)
-        self.icscf_port, self.scscf_port = free_port(), free_port()
+        self.icscf_port, self.scscf_port = world.free_port(), world.free_port()
         self.uri = f"sip:{world.V4}:{self.icscf_port}"
         self.scscf = f"sip:{world.V4}:{self.scscf_port}"
         self.processes = {}

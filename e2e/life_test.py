@@ -7,29 +7,7 @@ import turn
 import world
 
 
-class Life(world.Case):
-    def setUp(self):
-        self.peer = self.started(world.EchoPeer())
-        self.server = self.started(world.Turnpike())
-
-    def allocated(self, username, password):
-        client = turn.Client((world.V4, self.server.port), username, password)
-        self.addCleanup(client.close)
-        client.allocate()
-        client.bind((world.V4, self.peer.port))
-        self.assertTrue(client.echoes())
-        return client
-
-    def refusal(self, username, password):
-        """The code with which an Allocate is refused, or 0."""
-        client = turn.Client((world.V4, self.server.port), username, password)
-        self.addCleanup(client.close)
-        try:
-            client.allocate()
-        except turn.Refused as refused:
-            return refused.code
-        return 0
-
+class Life(world.RelayCase):
     def test_reload_takes_new_users_keeps_the_relays_of_others_and_ends_those_of_removed_ones(self):
         removed = self.allocated(world.PLAIN_USER, world.PLAIN_PASSWORD)
         kept = self.allocated(world.USER, world.PASSWORD)

@@ -10,19 +10,7 @@ import world
 SILENCE_SECONDS = 1.0
 
 
-class Revocation(world.Case):
-    def setUp(self):
-        self.peer = self.started(world.EchoPeer())
-        self.server = self.started(world.Turnpike())
-
-    def allocated(self, username, password):
-        client = turn.Client((world.V4, self.server.port), username, password)
-        self.addCleanup(client.close)
-        client.allocate()
-        client.bind((world.V4, self.peer.port))
-        self.assertTrue(client.echoes())
-        return client
-
+class Revocation(world.RelayCase):
     def issued(self, source, user="carol"):
         finished = self.server.issue(source, user=user)
         self.assert_status(finished, 0)
@@ -38,11 +26,7 @@ class Revocation(world.Case):
         return time.monotonic() - begun - 0.2
 
     def assert_refused(self, username, password):
-        client = turn.Client((world.V4, self.server.port), username, password)
-        self.addCleanup(client.close)
-        with self.assertRaises(turn.Refused) as refused:
-            client.allocate()
-        self.assertEqual(refused.exception.code, 401)
+        self.assertEqual(self.refusal(username, password), 401)
 
     def test_by_username_ends_what_runs_and_refuses_what_is_new(self):
         for source in ("pushed", "computed", "token"):
@@ -78,16 +62,7 @@ class Revocation(world.Case):
             self.server.admin("push", "--username", "brief", "--password", "encounter", "--ttl", 1), 0
         )
         self.allocated("brief", "encounter")
-        self.assertTrue(world.eventually(lambda: self.refused("brief", "encounter"), 5))
-
-    def refused(self, username, password):
-        client = turn.Client((world.V4, self.server.port), username, password)
-        self.addCleanup(client.close)
-        try:
-            client.allocate()
-        except turn.Refused as refusal:
-            return refusal.code == 401
-        return False
+        self.assertTrue(world.eventually(lambda: self.refusal("brief", "encounter") == 401, 5))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import time
 import unittest
 
 import turn
+from free_port import free_port
 
 TURNPIKE = os.environ.get("TURNPIKE", "build/release/turnpike")
 V4, V6 = "127.0.0.1", "::1"
@@ -36,12 +37,6 @@ UCLIENT_KEYS = {
     "union": (b"1234567890123456", "A128GCM"),
     "oldempire": (b"12345678901234567890123456789012", "A256GCM"),
 }
-
-
-def free_port(host=V4, kind=socket.SOCK_DGRAM):
-    with socket.socket(turn.family_of(host), kind) as one:
-        one.bind((host, 0))
-        return one.getsockname()[1]
 
 
 def relay_ports():
@@ -169,10 +164,17 @@ class Server:
 
 
 class Turnpike(Server):
-    """Our server with all four sources. Options are TOML text that replaces or follows the default."""
+    """Our server with all four sources. Options are TOML text that replaces or follows the default.
 
-    def __init__(self, *, realm=None, limits="", sections=None, log_level="debug", hosts=(V4, V6), keys=None):
+    Without a relay it has neither [turn] nor credentials, but what `sections` say, and is there once it says so.
+    """
+
+    def __init__(
+        self, *, realm=None, limits="", sections=None, log_level="debug", hosts=(V4, V6), keys=None, has_relay=True
+    ):
         super().__init__()
+        self.has_relay = has_relay
+        self.said_before = 0
         self.realm = realm or f"r{secrets.token_hex(4)}.example"
         self.hosts = hosts
         self.limits = limits
@@ -190,10 +192,27 @@ class Turnpike(Server):
     def command(self):
         return [TURNPIKE, "serve", "--config", str(self.config)]
 
+    def start(self):
+        self.said_before = len(self.log())
+        return super().start()
+
+    def is_ready(self):
+        """The relay answers before other doors are open."""
+        return " event=ready" in self.log()[self.said_before :]
+
+    def answers(self, host=V4):
+        return super().answers(host) if self.has_relay else self.is_ready()
+
     def write_config(self):
         self.config.write_text(self.config_text())
 
     def default_sections(self):
+        return {**(self.relay_sections() if self.has_relay else {}), **self.common_sections()}
+
+    def common_sections(self):
+        return {"admin": f'socket = "{self.folder / "admin.sock"}"', "log": f'level = "{self.log_level}"'}
+
+    def relay_sections(self):
         users = ", ".join(f"{toml_text(name)} = {toml_text(word)}" for name, word in self.static_users.items())
         keyed = ", ".join(f"{{ id = {toml_text(name)}, secret = {toml_text(word)} }}" for name, word in self.secrets)
         keys = ", ".join(
@@ -207,8 +226,6 @@ class Turnpike(Server):
             "credentials.computed": f"secrets = [{keyed}]",
             "credentials.pushed": "",
             "credentials.token": f'keys = [{keys}]\nmac_key = "{self.mac_key_rule}"',
-            "admin": f'socket = "{self.folder / "admin.sock"}"',
-            "log": f'level = "{self.log_level}"',
         }
 
     def config_text(self):
@@ -217,7 +234,7 @@ class Turnpike(Server):
         text = [
             f"[turn]\nlisten = [{listen}]\nrealm = \"{self.realm}\"\nserver_name = \"{SERVER_NAME}\"",
             f"relay_addresses = [{relays}]\nrelay_ports = [{self.relay_ports[0]}, {self.relay_ports[1]}]\nshards = 2",
-        ]
+        ] if self.has_relay else []  # fmt: skip
         for name, body in {**self.default_sections(), **self.sections}.items():
             if body is not None:
                 text.append(f"[{name}]\n{body}")
@@ -313,12 +330,46 @@ class Case(unittest.TestCase):
         self.addCleanup(server.clean_up)
         return server.start()
 
+    @classmethod
+    def kept(cls, server):
+        """Started for all tests of the class."""
+        cls.addClassCleanup(server.clean_up)
+        return server.start()
+
     def assert_status(self, finished, status):
         self.assertEqual(finished.status, status, str(finished))
 
     def assert_relays(self, finished):
         """A probe that got through."""
         self.assert_status(finished, 0)
+
+
+class RelayCase(Case):
+    """Each test with a relay and a peer of its own, and clients of which the test spells out every message."""
+
+    def setUp(self):
+        self.peer = self.started(EchoPeer())
+        self.server = self.started(Turnpike())
+
+    def client(self, username, password):
+        client = turn.Client((V4, self.server.port), username, password)
+        self.addCleanup(client.close)
+        return client
+
+    def allocated(self, username, password):
+        client = self.client(username, password)
+        client.allocate()
+        client.bind((V4, self.peer.port))
+        self.assertTrue(client.echoes())
+        return client
+
+    def refusal(self, username, password):
+        """The code with which an Allocate is refused, or 0."""
+        try:
+            self.client(username, password).allocate()
+        except turn.Refused as refused:
+            return refused.code
+        return 0
 
 
 def toml_text(text):
