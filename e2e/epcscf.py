@@ -1,4 +1,5 @@
-"""turnpike as relay and eP-CSCF in one process, in front of a home core of its own or of another, and WICs for it."""
+"""turnpike as relay and eP-CSCF in one process, in front of a home core of its own or of another, and WICs for it;
+and as a home core alone."""
 
 import certificates
 import kamailio_core
@@ -14,14 +15,15 @@ class EpCscf(world.Turnpike):
     """`core` is the SIP URI of an I-CSCF; None: the home core in the same process, which knows PASSWORDS.
 
     `origins` are those of pages that may connect; `sources` say where credentials come from. `more` sections of the
-    configuration replace these.
+    configuration replace these. Without a relay, the sections say what the relays elsewhere are. The home core has
+    `passwords` as its subscribers.
     """
 
-    def __init__(self, core=None, origins=(), sources=("computed",), **more):
+    def __init__(self, core=None, origins=(), sources=("computed",), passwords=PASSWORDS, **more):
         super().__init__(hosts=(world.V4,), **more)
-        self.core, self.origins, self.sources = core, list(origins), sources
+        self.core, self.origins, self.sources, self.passwords = core, list(origins), sources, passwords
         self.key, self.certificate = certificates.make(self.folder, "localhost", world.V4)
-        self.door_port, self.mw_port, self.core_port = (kamailio_core.free_port() for _ in range(3))
+        self.door_port, self.mw_port, self.core_port = (world.free_port() for _ in range(3))
         self.door = f"wss://{world.V4}:{self.door_port}/"
         self.own_host = f"{world.V4}:{self.mw_port}"
         self.database = self.folder / "subscribers.db"
@@ -35,9 +37,8 @@ class EpCscf(world.Turnpike):
             f'core_listen = ["udp:{self.own_host}", "tcp:{self.own_host}"]', f'home_domain = "{REALM}"',
             f"origins = [{quoted(self.origins)}]",
         ]  # fmt: skip
-        sections = {
-            "epcscf.credentials": f'sources = [{quoted(self.sources)}]\nuris = ["{self.uri()}?transport=udp"]',
-        }
+        uris = f'uris = ["{self.uri()}?transport=udp"]' if self.has_relay else ""
+        sections = {"epcscf.credentials": f"sources = [{quoted(self.sources)}]\n{uris}"}
         if self.core:
             edge.append(f'core = "{self.core}"')
         else:
@@ -47,12 +48,7 @@ class EpCscf(world.Turnpike):
 
     def start(self):
         if not self.core:
-            rows = [f"{user}@{REALM},{password}" for user, password in PASSWORDS.items()]
-            table = self.folder / "subscribers.csv"
-            table.write_text("\n".join(["impi,password", *rows, ""]))
-            added = world.turnpike("subscriber", "import", table, "--database", self.database)
-            if added.status:
-                raise AssertionError(f"no subscribers: {added}")
+            add_subscribers(self.folder, self.database, self.passwords)
         return super().start()
 
     def socket(self, **more):
@@ -61,3 +57,30 @@ class EpCscf(world.Turnpike):
     def wic(self, user, password=None, **more):
         """A WIC of the test: a sip.Agent on a WebSocket of its own."""
         return sip.Agent(self.socket(**more), user, PASSWORDS.get(user, "") if password is None else password, REALM)
+
+
+class HomeCore(world.Turnpike):
+    """The home core in a process of its own; it knows PASSWORDS."""
+
+    def __init__(self):
+        super().__init__(hosts=(world.V4,), has_relay=False)
+        place = f"{world.V4}:{world.free_port()}"
+        self.uri = f"sip:{place}"
+        self.database = self.folder / "subscribers.db"
+        self.sections["ims"] = (
+            f'listen = ["udp:{place}", "tcp:{place}"]\ndatabase = "{self.database}"\nrealm = "{REALM}"'
+        )
+        self.write_config()
+
+    def start(self):
+        add_subscribers(self.folder, self.database)
+        return super().start()
+
+
+def add_subscribers(folder, database, passwords=PASSWORDS):
+    rows = [f"{user}@{REALM},{password}" for user, password in passwords.items()]
+    table = folder / "subscribers.csv"
+    table.write_text("\n".join(["impi,password", *rows, ""]))
+    added = world.turnpike("subscriber", "import", table, "--database", database)
+    if added.status:
+        raise AssertionError(f"no subscribers: {added}")

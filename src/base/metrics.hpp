@@ -1,8 +1,8 @@
 #pragma once
 // Metrics, in the text exposition format that Prometheus reads. A Registry is handed down by reference; it
 // may be used from several threads at once. Names are turnpike_noun_state (turnpike_allocations_active);
-// counters end in _total. A name has one type and one help text; a label value never holds an address, a user
-// name or anything secret.
+// counters end in _total. A name has one type and one help text; a label value never holds a client's
+// address, a user name or anything secret.
 
 #include <functional>
 #include <map>

@@ -1,6 +1,7 @@
 #include "program/admin_command.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
@@ -123,19 +124,40 @@ std::expected<Targets, std::string> find_targets(const TargetOptions& options) {
   return options.user ? find_subjects(options) : targets;
 }
 
+// What one answer says of the relay of the process that was asked, and of those of its [[relays]].
+void add_outcome(Json& sum, const Json& answer) {
+  if (answer.contains("allocations_ended"))
+    sum["allocations_ended"] = number_in(sum, "allocations_ended") + number_in(answer, "allocations_ended");
+  if (answer.contains("is_confirmed_by_relays"))
+    sum["is_confirmed_by_relays"] =
+        flag_in(answer, "is_confirmed_by_relays") && sum.value("is_confirmed_by_relays", true);
+}
+
+std::string format_outcome(const Json& sum) {
+  std::string text;
+  const auto ended = number_in(sum, "allocations_ended");
+  if (sum.contains("allocations_ended"))
+    text += fmt::format("; {} allocation{} ended", ended, ended == 1 ? "" : "s");
+  if (sum.contains("is_confirmed_by_relays"))
+    text += flag_in(sum, "is_confirmed_by_relays")
+                ? "; every relay of [[relays]] that lives has confirmed"
+                : "; not every relay of [[relays]] has confirmed: one that is away takes it in before it is "
+                  "offered again";
+  return text;
+}
+
 Answer run_on_targets(const TargetOptions& options, const std::string& command, std::string_view done) {
   const auto targets = find_targets(options);
   if (!targets) return refuse(targets.error());
-  std::uint64_t ended = 0;
+  Json sum{{"ok", true}};
   for (const auto& [by, value] : *targets) {
     Json request{{"command", command}, {"by", by}, {"value", value}};
     if (options.ttl) request["ttl"] = *options.ttl;
     const auto answer = ask(options.server, request);
     if (!answer) return answer.error();
-    ended += number_in(*answer, "allocations_ended");
+    add_outcome(sum, *answer);
   }
-  if (options.server.json) return say(Json{{"ok", true}, {"allocations_ended", ended}}.dump() + '\n');
-  return say(fmt::format("{}; {} allocation{} ended\n", done, ended, ended == 1 ? "" : "s"));
+  return say(options.server.json ? sum.dump() + '\n' : fmt::format("{}{}\n", done, format_outcome(sum)));
 }
 
 // --- reload, drain
@@ -151,8 +173,8 @@ std::string format_reload(const Json& answer) {
 }
 
 std::string format_drain(const Json& answer) {
-  return fmt::format("draining; the server ends with the last of {} allocations\n",
-                     number_in(answer, "allocations_active"));
+  return fmt::format("draining; the server ends with the last of {} allocations and {} calls\n",
+                     number_in(answer, "allocations_active"), number_in(answer, "calls_active"));
 }
 
 }  // namespace
@@ -164,11 +186,33 @@ std::string format_stats(const Json& answer) {
   };
   for (const auto& [key, value] : answer.items()) {
     if (key == "ok") continue;
+    const bool is_by_reason = key == "credentials_refused";
     if (!value.is_object()) add(key, value);
     // Of the reasons, those that occurred.
     else
-      for (const auto& [reason, count] : value.items())
-        if (count != 0) add(key == "credentials_refused" ? "refused: " + reason : reason, count);
+      for (const auto& [name, count] : value.items())
+        if (!is_by_reason || count != 0) add((is_by_reason ? "refused" : key) + ": " + name, count);
+  }
+  return text;
+}
+
+std::string format_relays(const Json& answer) {
+  std::string text = fmt::format("{:<24} {:<10} {:<10} {:>5} {:>12} {:>10} {:>8}  {}\n", "relay", "region",
+                                 "state", "load", "credentials", "sequence", "waiting", "URIs");
+  for (const Json& relay : answer["relays"]) {
+    const auto* state = flag_in(relay, "is_draining")  ? "draining"
+                        : flag_in(relay, "is_offered") ? "offered"
+                        : flag_in(relay, "is_live")    ? "spare"
+                                                       : "away";
+    text += fmt::format("{:<24} {:<10} {:<10} {:>4.0f}% {:>12} {:>10} {:>8}  {}\n", text_in(relay, "name"),
+                        text_in(relay, "region"), state, relay.value("load", 0.0) * 100,
+                        number_in(relay, "credentials"), number_in(relay, "sequence"),
+                        number_in(relay, "waiting"),
+                        fmt::join(relay["uris"].get<std::vector<std::string>>(), " "));
+    if (relay.contains("last_problem"))
+      text += fmt::format(
+          "    {} {}: {}\n", flag_in(relay, "is_live") ? "was lost last at" : "is away, tried last at",
+          format_time(from_unix_seconds(number_in(relay, "failed_at"))), text_in(relay, "last_problem"));
   }
   return text;
 }
@@ -349,9 +393,11 @@ void add_admin_command(Command root) {
                true);
   add_targeted(admin, "kick", "End allocations; their credentials stay good, but for pushed ones", "kicked",
                false);
+  add_simple(admin, "relays", "The relays of [[relays]]: which live, and what they know", format_relays);
   add_simple(admin, "reload", "Read the configuration again: users, secrets, keys and the log level",
              format_reload);
-  add_simple(admin, "drain", "Take no new allocations and end with the last one", format_drain);
+  add_simple(admin, "drain", "Take nobody new, and end with the last allocation and the last call",
+             format_drain);
 }
 
 }  // namespace turnpike::program

@@ -11,6 +11,7 @@ namespace turnpike::program {
 // The server's answers as a person reads them.
 std::string format_stats(const nlohmann::ordered_json& answer);
 std::string format_sessions(const nlohmann::ordered_json& answer);
+std::string format_relays(const nlohmann::ordered_json& answer);
 std::string format_list(const nlohmann::ordered_json& answer);
 
 void add_admin_command(Command root);

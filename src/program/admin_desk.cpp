@@ -141,11 +141,12 @@ Json describe(const turn::Counters& counters) {
 // --- the commands
 // -------------------------------------------------------------------------------------------
 
-// What was pushed and revoked at the server, beside its configuration.
-Explanation explain_at(const Config& config, relay::Server& server, const std::string& username,
+// What was pushed and revoked at the relay of this process, if there is one, beside its configuration.
+Explanation explain_at(const Config& config, relay::Server* server, const std::string& username,
                        WallTime wall) {
   credentials::Registry registry{config.credentials};
-  for (const credentials::PushedEntry& entry : server.list_pushed()) {
+  if (server == nullptr) return explain(registry, username, wall);
+  for (const credentials::PushedEntry& entry : server->list_pushed()) {
     if (entry.username != username) continue;
     auto stored =
         credentials::make_pushed_credential(entry.username, "unknown here", config.credentials.realm,
@@ -153,7 +154,7 @@ Explanation explain_at(const Config& config, relay::Server& server, const std::s
     stored.not_before = entry.not_before;
     (void)registry.pushed().put(std::move(stored), wall);
   }
-  for (const Revocation& revocation : server.list_revocations())
+  for (const Revocation& revocation : server->list_revocations())
     (void)registry.deny_list().add(revocation, wall);
   return explain(registry, username, wall);
 }
@@ -197,8 +198,12 @@ std::expected<Revocation, std::string> revocation_of(const Json& request) {
   return revocation;
 }
 
-// Without a ttl, for as long as the credential would have lived, where that is known.
-Result revoke(const Config& config, relay::Server& server, const Json& request, WallTime wall) {
+// Without a ttl, for as long as the credential would have lived, where that is known. At every relay of whom
+// this process knows.
+Result revoke(const Config& config, relay::Server* server, RelayGroup* fleet, const Json& request,
+              WallTime wall) {
+  if (server == nullptr && fleet == nullptr)
+    return std::unexpected("this server has no [turn] and no [[relays]]: it knows no relay");
   auto revocation = revocation_of(request);
   if (!revocation) return std::unexpected(revocation.error());
   const auto ttl = number_of(request, "ttl", ttl_default, 1, ttl_max);
@@ -209,7 +214,8 @@ Result revoke(const Config& config, relay::Server& server, const Json& request, 
     if (known.is_valid()) revocation->until = known.grant->expires_at;
   }
   Json answer;
-  answer["allocations_ended"] = server.revoke(*revocation);
+  if (server != nullptr) answer["allocations_ended"] = server->revoke(*revocation);
+  if (fleet != nullptr) answer["is_confirmed_by_relays"] = fleet->revoke_at_fleet(*revocation);
   add_end(answer, revocation->until);
   return answer;
 }
@@ -250,7 +256,7 @@ Result sessions(relay::Server& server, const Json& request) {
   return answer;
 }
 
-Result explain_username(const Config& config, relay::Server& server, const Json& request, WallTime wall) {
+Result explain_username(const Config& config, relay::Server* server, const Json& request, WallTime wall) {
   const Explanation found = explain_at(config, server, text_of(request, "username"), wall);
   Json answer;
   answer["valid"] = found.is_valid();
@@ -269,6 +275,66 @@ Json describe(const epcscf::RegistrationView& view) {
   json["expires_in_seconds"] = view.expires_in.count();
   json["has_credentials"] = view.has_credentials;
   return json;
+}
+
+Json describe(const service::RelayStatus& relay) {
+  Json json;
+  json["name"] = relay.name;
+  json["url"] = relay.url;
+  json["region"] = relay.region;
+  json["uris"] = relay.uris;
+  json["is_live"] = relay.is_live;
+  json["is_offered"] = relay.is_offered;
+  json["is_draining"] = relay.is_draining;
+  json["load"] = relay.load;
+  json["allocations"] = relay.allocations;
+  json["credentials"] = relay.credentials;
+  json["sequence"] = relay.sequence;
+  json["waiting"] = relay.waiting;
+  json["problem"] = relay.problem;
+  json["failures"] = relay.failures;
+  if (relay.failures == 0) return json;
+  json["last_problem"] = relay.last_problem;
+  json["failed_at"] = unix_seconds(relay.failed_at);
+  return json;
+}
+
+Result relays(RelayGroup* fleet) {
+  if (fleet == nullptr) return std::unexpected("this server has no [[relays]]");
+  Json answer;
+  answer["relays"] = Json::array();
+  for (const service::RelayStatus& relay : fleet->status()) answer["relays"].push_back(describe(relay));
+  return answer;
+}
+
+Json describe(const epcscf::Counters& counters) {
+  Json json;
+  json["connections_active"] = counters.clients_active;
+  json["registrations_active"] = counters.registrations_active;
+  json["calls_active"] = counters.calls_active;
+  json["registrations_started"] = counters.registrations_started;
+  json["registrations_refreshed"] = counters.registrations_refreshed;
+  json["calls_started"] = counters.calls_started;
+  json["provisioned"] = counters.provisioned;
+  json["provisioned_by_fallback"] = counters.provisioned_by_fallback;
+  return json;
+}
+
+Json describe(const ims::Counters& counters) {
+  Json json;
+  json["registered"] = counters.registered;
+  json["deregistered"] = counters.deregistered;
+  json["refused"] = counters.refused;
+  json["forwarded"] = counters.forwarded;
+  json["not_routed"] = counters.not_routed;
+  return json;
+}
+
+Result stats(relay::Server* server, ControlPlane& control_plane) {
+  Json answer = server == nullptr ? Json::object() : describe(server->counters());
+  if (auto* epcscf = control_plane.epcscf()) answer["epcscf"] = describe(epcscf->counters());
+  if (auto* core = control_plane.home_core()) answer["home_core"] = describe(core->counters());
+  return answer;
 }
 
 constexpr const char* no_epcscf = "this server has no [epcscf]";
@@ -303,6 +369,23 @@ Result reload(const ReloadOutcome& outcome) {
   return answer;
 }
 
+Result drain(const DrainOutcome& running) {
+  return Json{{"allocations_active", running.allocations_active}, {"calls_active", running.calls_active}};
+}
+
+// The commands that look into the relay of this process; nothing for another one.
+std::optional<Result> answer_of_relay(const Config& config, relay::Server* server, std::string_view command,
+                                      const Json& request, WallTime wall) {
+  constexpr std::array<std::string_view, 5> commands{"push", "extend", "kick", "list", "sessions"};
+  if (std::ranges::find(commands, command) == commands.end()) return std::nullopt;
+  if (server == nullptr) return std::unexpected("this server has no [turn]: ask the relay itself");
+  if (command == "push") return push(config, *server, request, wall);
+  if (command == "extend") return extend(*server, request, wall);
+  if (command == "kick") return kick(*server, request, wall);
+  if (command == "list") return list(*server, request);
+  return sessions(*server, request);
+}
+
 std::string format_answer(Result result) {
   Json answer;
   answer["ok"] = result.has_value();
@@ -316,7 +399,7 @@ std::string format_answer(Result result) {
 
 }  // namespace
 
-AdminDesk::AdminDesk(const Config& config, relay::Server& server, const metrics::Registry& metrics,
+AdminDesk::AdminDesk(const Config& config, relay::Server* server, const metrics::Registry& metrics,
                      Hooks hooks, ControlPlane& control_plane)
     : config_(config),
       server_(server),
@@ -329,22 +412,18 @@ std::string AdminDesk::answer(std::string_view text, WallTime wall) {
   if (!request.is_object())
     return format_answer(std::unexpected("a request is a JSON object with a command"));
   const std::string command = text_of(request, "command");
-  if (command == "push") return format_answer(push(config_, server_, request, wall));
-  if (command == "extend") return format_answer(extend(server_, request, wall));
-  if (command == "revoke") return format_answer(revoke(config_, server_, request, wall));
-  if (command == "kick") return format_answer(kick(server_, request, wall));
-  if (command == "list") return format_answer(list(server_, request));
-  if (command == "sessions") return format_answer(sessions(server_, request));
-  if (command == "stats") return format_answer(describe(server_.counters()));
+  if (auto answered = answer_of_relay(config_, server_, command, request, wall))
+    return format_answer(std::move(*answered));
+  if (command == "revoke")
+    return format_answer(revoke(config_, server_, control_plane_.relays(), request, wall));
+  if (command == "stats") return format_answer(stats(server_, control_plane_));
+  if (command == "relays") return format_answer(relays(control_plane_.relays()));
   if (command == "metrics") return format_answer(Json{{"text", metrics_.serialise()}});
   if (command == "explain") return format_answer(explain_username(config_, server_, request, wall));
   if (command == "registrations") return format_answer(registrations(control_plane_, request));
   if (command == "deregister") return format_answer(deregister(control_plane_, request));
   if (command == "reload") return format_answer(reload(hooks_.reload()));
-  if (command == "drain") {
-    hooks_.drain();
-    return format_answer(Json{{"allocations_active", server_.counters().allocations_active}});
-  }
+  if (command == "drain") return format_answer(drain(hooks_.drain()));
   return format_answer(std::unexpected(fmt::format("there is no command \"{}\"", command)));
 }
 

@@ -47,17 +47,6 @@ void read_issue(TableReader table, Config& config, SecretReader& secrets) {
   table.finish();
 }
 
-// Pushed credentials come in by the administrator's socket, from the eP-CSCF of the same process, or from
-// issuers.
-void check_pushed_can_be_reached(const Config& config, TableReader& root, std::vector<Problem>& problems) {
-  if (!config.credentials.pushed || !config.admin_socket.empty() || config.epcscf || config.relay_interface)
-    return;
-  const Node* credentials = root.find("credentials");
-  const Node* pushed = credentials == nullptr ? nullptr : credentials->find("pushed");
-  problems.push_back({pushed == nullptr ? 1 : pushed->line, "admin.socket",
-                      "missing, allowed: the path of a socket, as credentials are pushed over it"});
-}
-
 std::vector<std::string> format_all(std::vector<Problem> problems, const std::string& file) {
   std::ranges::stable_sort(problems, {}, &Problem::line);
   std::vector<std::string> lines;
@@ -87,9 +76,9 @@ LoadedConfig parse_config(std::string_view text, const std::string& file) {
   read_admin(root.sub_table("admin"), loaded.config, folder);
   read_log(root.sub_table("log"), loaded.config);
   read_issue(root.sub_table("issue"), loaded.config, secrets);
-  read_control_plane(root, loaded.config, folder, secrets, problems);
   read_relays(root, loaded.config, problems);
-  check_pushed_can_be_reached(loaded.config, root, problems);
+  read_control_plane(root, loaded.config, folder, secrets, problems);
+  check_roles(loaded.config, root);
   root.finish();
 
   auto warnings = secrets.warnings();

@@ -1,9 +1,11 @@
 #pragma once
 // The configuration of `turnpike serve` and of the commands beside it: typed, with defaults, checked as a
-// whole before anything is opened. Every problem is told at once, each as one line: file, line, key, what was
+// whole before anything is opened. A section that is present is a role of the process: [turn], [epcscf],
+// [ims], in any combination. Every problem is told at once, each as one line: file, line, key, what was
 // found and what is allowed. Unknown keys are problems. Relative paths start at the folder of the file.
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +36,8 @@ struct EpcscfConfig {
   std::vector<std::string> uris{};             // those of [turn] unless set
   provisioning::LifeLimits life{};
   std::optional<service::TokenSettings> tokens{};  // [epcscf.tokens]; who is trusted stands in proxy.bearer
+  std::vector<std::string> origins{};              // as written; the door also lets in those of the WWSFs
+  std::map<std::string, std::vector<std::string>> wwsf_origins{};  // by the name of the WWSF
 };
 // [ims]: the embedded home core.
 struct ImsConfig {
@@ -44,11 +48,12 @@ struct ImsConfig {
 
 struct Config {
   std::string file;
-  turn::Settings turn{};      // listeners as written: wildcards are not yet expanded
+  std::optional<turn::Settings> turn{};  // [turn]; listeners as written: wildcards are not yet expanded
+  // Of the relays for which credentials are made; without [turn] these stand in [credentials].
   std::string server_name{};  // RFC 7635; the realm unless set
   unsigned shards = 0;        // 0: one per CPU that the process may use
   std::chrono::seconds nonce_lifetime{600};
-  std::vector<std::string> uris{};  // what clients are told; made from the listeners unless set
+  std::vector<std::string> uris{};  // what clients are told; of the listeners or of [[relays]] unless set
   credentials::RegistrySettings credentials{};
   std::string admin_socket{};  // empty: none
   Secret opaque_id_key{};      // of `turnpike issue`; made from the first secret unless set

@@ -166,6 +166,7 @@ void read_credentials_section(TableReader& table, Config& config, SecretReader& 
       "at least one of [credentials.static], [credentials.computed], [credentials.pushed], "
       "[credentials.token]";
   credentials::RegistrySettings& settings = config.credentials;
+  read_relays_elsewhere(table, config);
   settings.static_users = read_static(table.sub_table("static"), secrets);
   settings.computed =
       read_computed(table.sub_table("computed"), table.path_of("computed"), secrets, problems);
@@ -174,7 +175,7 @@ void read_credentials_section(TableReader& table, Config& config, SecretReader& 
       read_token(table.sub_table("token"), table.path_of("token"), config.server_name, secrets, problems);
   read_relay_interface(table.sub_table("interface"), config);
   const bool has_source = settings.static_users || settings.computed || settings.pushed || settings.token;
-  if (!has_source) table.missing("", allowed);
+  if (!has_source && config.turn) table.missing("", allowed);
   table.finish();
 }
 

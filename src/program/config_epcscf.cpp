@@ -25,6 +25,7 @@ constexpr std::string_view sip_allowed =
     "\"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", such as \"udp:127.0.0.1:5070\"";
 constexpr std::string_view core_allowed =
     "the SIP URI of the I-CSCF, such as \"sip:127.0.0.1:5070\" or \"sip:icscf.ims.example;transport=tcp\"";
+constexpr std::string_view domain_allowed = "the home domain of the users, such as \"ims.example\"";
 constexpr std::string_view host_allowed =
     "HOST or HOST:PORT by which the others reach this node, such as \"epcscf.ims.example:5072\"";
 
@@ -232,10 +233,11 @@ void read_token_section(TableReader table, EpcscfConfig& epcscf, const std::file
   if (!tokens) return;
   epcscf.tokens = std::move(tokens->checks);
   epcscf.proxy.bearer = std::move(tokens->bearer);
-  for (std::string& origin : tokens->origins) {
-    auto& origins = epcscf.door.origins;
-    if (std::ranges::find(origins, origin) == origins.end()) origins.push_back(std::move(origin));
-  }
+  epcscf.wwsf_origins = std::move(tokens->wwsf_origins);
+  auto& origins = epcscf.door.origins;
+  for (const auto& [wwsf, its_own] : epcscf.wwsf_origins)
+    for (const std::string& origin : its_own)
+      if (std::ranges::find(origins, origin) == origins.end()) origins.push_back(origin);
 }
 
 void read_epcscf(TableReader table, Config& config, const std::filesystem::path& folder,
@@ -244,12 +246,16 @@ void read_epcscf(TableReader table, Config& config, const std::filesystem::path&
   EpcscfConfig epcscf;
   epcscf::Settings& proxy = epcscf.proxy;
   read_door(table, epcscf.door, folder);
+  epcscf.origins = epcscf.door.origins;
   epcscf.core_listeners = both_transports(core_side_port);
   read_listeners(table, "core_listen", epcscf.core_listeners, sip_allowed, parse_sip);
   read_host(table, epcscf.core_listeners, proxy.own_host);
   read_core(table, epcscf, config);
   proxy.home_domain = config.credentials.realm;
+  if (proxy.home_domain.empty() && config.ims) proxy.home_domain = config.ims->core.domain;
   table.text("home_domain", proxy.home_domain, text_bytes_max);
+  if (table.find("home_domain") == nullptr && proxy.home_domain.empty())
+    table.missing("home_domain", domain_allowed);
   proxy.visited_network = proxy.home_domain;
   table.text("visited_network", proxy.visited_network, text_bytes_max);
   std::chrono::seconds grace = std::chrono::floor<std::chrono::seconds>(proxy.flow_grace);
@@ -286,6 +292,7 @@ void read_ims(TableReader table, Config& config, const std::filesystem::path& fo
   if (!database.empty()) ims.database = (folder / database).string();
   core.domain = config.credentials.realm;
   table.text("realm", core.domain, text_bytes_max);
+  if (table.find("realm") == nullptr && core.domain.empty()) table.missing("realm", domain_allowed);
   core.trusted_nodes = {"127.0.0.1"};
   read_hosts(table, "trusted_nodes", core.trusted_nodes);
   table.seconds("expires_min_seconds", core.expires_min, 10, 600'000);

@@ -101,7 +101,7 @@ std::string format_epcscf(const EpcscfConfig& epcscf) {
   lines.add("listen", names_of(door.listeners));
   if (!door.certificate.empty()) lines.add("certificate", door.certificate).add("key", door.key);
   if (!door.path.empty()) lines.add("path", door.path);
-  lines.add("origins", door.origins)
+  lines.add("origins", epcscf.origins)
       .add("require_origin", door.requires_origin)
       .add("allow_cleartext", door.allows_cleartext)
       .add("core", epcscf.core)
@@ -121,8 +121,7 @@ std::string format_epcscf(const EpcscfConfig& epcscf) {
       .add("ttl_max_seconds", epcscf.life.cap)
       .add("grace_seconds", epcscf.life.grace)
       .add("grace_of_long_seconds", epcscf.life.grace_of_long);
-  const std::string tokens = epcscf.tokens ? format_tokens(*epcscf.tokens, proxy.bearer) : std::string{};
-  return lines.text() + credentials.text() + tokens + format_epcscf_limits(epcscf);
+  return lines.text() + credentials.text() + format_tokens(epcscf) + format_epcscf_limits(epcscf);
 }
 
 std::string format_ims(const ImsConfig& ims) {
@@ -148,6 +147,9 @@ std::string describe_control_plane(const Config& config) {
                         config.epcscf->sources.empty()
                             ? "nothing"
                             : fmt::format("{}", fmt::join(names_of(config.epcscf->sources), ", ")));
+  if (config.epcscf) text += describe_tokens(*config.epcscf);
+  for (const service::RelaySettings& relay : config.relays)
+    text += fmt::format("relay        {}, {}\n", relay.name, relay.url);
   if (config.ims)
     text += fmt::format("home core    {}, subscribers in {}\n",
                         fmt::join(names_of(config.ims->listeners), ", "), config.ims->database);

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "program/config_sections.hpp"
 #include "program/toml_text.hpp"
 #include "provisioning/turn_uri.hpp"
@@ -38,7 +40,19 @@ void read_uris(TableReader& table, std::vector<std::string>& to) {
   if (to.empty()) table.missing("uris", allowed);
 }
 
-service::RelaySettings read_relay(TableReader table, const std::filesystem::path& folder) {
+// By its name a relay is known to operators: host and port of its URL unless set.
+void read_name(TableReader& table, const std::vector<service::RelaySettings>& others,
+               service::RelaySettings& relay) {
+  if (const auto url = service::HttpUrl::parse(relay.url)) relay.name = url->authority();
+  table.text("name", relay.name, name_bytes_max);
+  if (!relay.name.empty() &&
+      std::ranges::find(others, relay.name, &service::RelaySettings::name) != others.end())
+    table.complain("name", line_of(table, "name"),
+                   fmt::format("found \"{}\" again, allowed: each name once", relay.name));
+}
+
+service::RelaySettings read_relay(TableReader table, const std::filesystem::path& folder,
+                                  const std::vector<service::RelaySettings>& others) {
   constexpr std::string_view allowed = "\"https://HOST:PORT\" of the relay's credential interface";
   service::RelaySettings relay;
   table.text("url", relay.url, path_bytes_max);
@@ -48,6 +62,7 @@ service::RelaySettings read_relay(TableReader table, const std::filesystem::path
   else if (!url || !url->is_secure)
     table.complain("url", line_of(table, "url"),
                    fmt::format("found \"{}\", allowed: {}", relay.url, allowed));
+  read_name(table, others, relay);
   table.text("region", relay.region, name_bytes_max);
   read_path(table, "certificate", "the file of our certificate, in PEM", folder, relay.certificate_file);
   read_path(table, "key", "the file of our certificate's key, in PEM", folder, relay.key_file);
@@ -87,7 +102,10 @@ void read_relays(TableReader& root, Config& config, std::vector<Problem>& proble
   const auto entries = root.tables("relays", "[[relays]] tables");
   for (std::size_t at = 0; at < entries.size(); ++at)
     config.relays.push_back(
-        read_relay({entries[at], fmt::format("relays[{}]", at), problems}, folder_of(config)));
+        read_relay({entries[at], fmt::format("relays[{}]", at), problems}, folder_of(config), config.relays));
+  if (config.turn || !config.uris.empty()) return;
+  for (const service::RelaySettings& relay : config.relays)
+    config.uris.insert(config.uris.end(), relay.uris.begin(), relay.uris.end());
 }
 
 std::string format_relay_interface(const Config& config) {
@@ -100,11 +118,12 @@ std::string format_relay_interface(const Config& config) {
     if (!interface->allowed_names.empty())
       text += fmt::format("allowed_names = {}\n", quote_all(interface->allowed_names));
   }
-  for (const service::RelaySettings& relay : config.relays)
-    text +=
-        fmt::format("\n[[relays]]\nurl = {}\nregion = {}\ncertificate = {}\nkey = {}\nca = {}\nuris = {}\n",
-                    quote(relay.url), quote(relay.region), quote(relay.certificate_file),
-                    quote(relay.key_file), quote(relay.ca_file), quote_all(relay.uris));
+  for (const service::RelaySettings& relay : config.relays) {
+    text += fmt::format("\n[[relays]]\nurl = {}\nname = {}\n", quote(relay.url), quote(relay.name));
+    if (!relay.region.empty()) text += fmt::format("region = {}\n", quote(relay.region));
+    text += fmt::format("certificate = {}\nkey = {}\nca = {}\nuris = {}\n", quote(relay.certificate_file),
+                        quote(relay.key_file), quote(relay.ca_file), quote_all(relay.uris));
+  }
   return text;
 }
 

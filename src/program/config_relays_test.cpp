@@ -18,6 +18,10 @@ const std::string fleet_part =
 
 LoadedConfig parse(const std::string& text) { return parse_config(text, "/etc/turnpike/t.toml"); }
 
+// Relays are of use to an eP-CSCF.
+const std::string edge_part =
+    relay_part + "[epcscf]\nlisten = [\"ws:127.0.0.1:80\"]\ncore = \"sip:192.0.2.9\"\n";
+
 TEST(RelayConfig, ReadsTheInterfaceAndStandsForTheAdministratorsSocket) {
   EXPECT_FALSE(parse(relay_part).problems.empty());
   const auto loaded = parse(relay_part + interface_part);
@@ -32,18 +36,20 @@ TEST(RelayConfig, ReadsTheInterfaceAndStandsForTheAdministratorsSocket) {
 }
 
 TEST(RelayConfig, ReadsRelays) {
-  const auto loaded = parse(relay_part + interface_part + fleet_part + fleet_part);
+  const auto loaded = parse(edge_part + interface_part + fleet_part + "name = \"one\"\n" + fleet_part);
   ASSERT_TRUE(loaded.problems.empty()) << loaded.problems.front();
   ASSERT_EQ(loaded.config.relays.size(), 2U);
   const auto& relay = loaded.config.relays.front();
   EXPECT_EQ(relay.url, "https://relay1.ims.example:8443");
+  EXPECT_EQ(relay.name, "one");
+  EXPECT_EQ(loaded.config.relays.back().name, "relay1.ims.example:8443");
   EXPECT_EQ(relay.region, "north");
   EXPECT_EQ(relay.certificate_file, "/etc/turnpike/edge.pem");
   EXPECT_EQ(relay.uris, std::vector<std::string>{"turn:turn1.ims.example?transport=udp"});
 }
 
 TEST(RelayConfig, PrintsItself) {
-  const auto first = parse(relay_part + interface_part + fleet_part);
+  const auto first = parse(edge_part + interface_part + fleet_part);
   const auto again = parse(format_config(first.config));
   ASSERT_TRUE(again.problems.empty()) << again.problems.front();
   EXPECT_EQ(format_config(again.config), format_config(first.config));
@@ -52,8 +58,8 @@ TEST(RelayConfig, PrintsItself) {
 
 TEST(RelayConfig, TellsWhatIsMissingOrWrong) {
   EXPECT_EQ(parse(relay_part + "[credentials.interface]\n").problems.size(), 4U);
-  EXPECT_EQ(parse(relay_part + interface_part + "[[relays]]\n").problems.size(), 5U);
-  EXPECT_EQ(parse(relay_part + interface_part + "[[relays]]\nurl = \"http://r\"\nuris = [\"stun:a\"]\n")
+  EXPECT_EQ(parse(edge_part + interface_part + "[[relays]]\n").problems.size(), 5U);
+  EXPECT_EQ(parse(edge_part + interface_part + "[[relays]]\nurl = \"http://r\"\nuris = [\"stun:a\"]\n")
                 .problems.size(),
             5U);
   EXPECT_EQ(parse(relay_part + "[credentials.interface]\nlisten = \"here\"\n").problems.size(), 4U);

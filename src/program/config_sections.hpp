@@ -36,11 +36,14 @@ class SecretReader {
 };
 
 void read_turn_section(TableReader& turn, Config& config);
+// realm, server_name and uris of [credentials]: where there is no [turn], they say for which relays
+// credentials are made.
+void read_relays_elsewhere(TableReader& credentials, Config& config);
 // After [turn], whose realm and server name the credentials need.
 void read_credentials_section(TableReader& credentials, Config& config, SecretReader& secrets,
                               std::vector<Problem>& problems);
 
-// [epcscf] and [ims]: after [turn] and [credentials], whose values stand in for what they leave out.
+// [epcscf] and [ims]: after the others, whose values stand in for what they leave out.
 void read_control_plane(TableReader& root, Config& config, const std::filesystem::path& folder,
                         SecretReader& secrets, std::vector<Problem>& problems);
 std::string format_epcscf(const EpcscfConfig& epcscf);
@@ -51,6 +54,9 @@ void read_relay_interface(TableReader table, Config& config);
 // [[relays]], the issuer's end.
 void read_relays(TableReader& root, Config& config, std::vector<Problem>& problems);
 std::string format_relay_interface(const Config& config);
+
+// Sections that make no sense without one another; after all of them are read.
+void check_roles(const Config& config, TableReader& root);
 
 // Others than its owner may read this file.
 bool is_readable_by_others(const std::filesystem::path& file);

@@ -23,12 +23,12 @@ std::vector<std::string> names_of(const Items& items, Name name) {
 }
 
 std::vector<std::string> listener_names(const Config& config) {
-  return names_of(config.turn.listeners,
+  return names_of(config.turn->listeners,
                   [](const SocketAddress& address) { return "udp:" + address.to_string(); });
 }
 
 std::vector<std::string> relay_names(const Config& config) {
-  return names_of(config.turn.relay_addresses, [](const turn::RelayAddress& address) {
+  return names_of(config.turn->relay_addresses, [](const turn::RelayAddress& address) {
     return address.bind == address.advertised
                ? address.bind.to_string()
                : address.bind.to_string() + '/' + address.advertised.to_string();
@@ -80,7 +80,7 @@ std::string_view name_of(LogLevel level) {
 }
 
 std::string format_turn(const Config& config) {
-  const turn::Settings& turn = config.turn;
+  const turn::Settings& turn = *config.turn;
   std::string text = "[turn]\n";
   text += fmt::format("listen = {}\n", quote_all(listener_names(config)));
   text += fmt::format("realm = {}\n", quote(config.credentials.realm));
@@ -98,8 +98,14 @@ std::string format_turn(const Config& config) {
   return text;
 }
 
+std::string format_relays_elsewhere(const Config& config) {
+  if (config.credentials.realm.empty()) return "";
+  return fmt::format("[credentials]\nrealm = {}\nserver_name = {}\nuris = {}\n",
+                     quote(config.credentials.realm), quote(config.server_name), quote_all(config.uris));
+}
+
 std::string format_limits(const Config& config) {
-  const turn::Limits& limits = config.turn.limits;
+  const turn::Limits& limits = config.turn->limits;
   std::string text = "\n[turn.limits]\n";
   const auto add = [&](std::string_view key, auto value) { text += fmt::format("{} = {}\n", key, value); };
   add("allocations_per_subject", limits.allocations_per_subject);
@@ -187,7 +193,9 @@ std::string describe_sources(const credentials::RegistrySettings& settings) {
 }  // namespace
 
 std::string format_config(const Config& config) {
-  std::string text = format_turn(config) + format_limits(config) + format_credentials(config.credentials);
+  std::string text =
+      config.turn ? format_turn(config) + format_limits(config) : format_relays_elsewhere(config);
+  text += format_credentials(config.credentials);
   if (!config.admin_socket.empty())
     text += fmt::format("\n[admin]\nsocket = {}\n", quote(config.admin_socket));
   text += fmt::format("\n[log]\nlevel = \"{}\"\nformat = \"{}\"\n", name_of(config.log_level),
@@ -199,11 +207,12 @@ std::string format_config(const Config& config) {
   return text;
 }
 
-std::string describe_config(const Config& config) {
-  const turn::Settings& turn = config.turn;
-  std::string text;
-  text += fmt::format("serves       {}, realm {}\n", fmt::join(listener_names(config), ", "),
-                      config.credentials.realm);
+namespace {
+
+std::string describe_relay(const Config& config) {
+  const turn::Settings& turn = *config.turn;
+  std::string text = fmt::format("serves       {}, realm {}\n", fmt::join(listener_names(config), ", "),
+                                 config.credentials.realm);
   text += fmt::format("credentials  {}\n", describe_sources(config.credentials));
   text += fmt::format("relays from  {}, ports {} to {}\n", fmt::join(relay_names(config), ", "),
                       turn.relay_port_min, turn.relay_port_max);
@@ -212,7 +221,20 @@ std::string describe_config(const Config& config) {
       turn.peers.allow.empty()
           ? "public addresses"
           : fmt::format("public addresses and {}", fmt::join(prefix_names(turn.peers.allow), ", ")));
-  text += fmt::format("told         {}\n", fmt::join(config.uris, ", "));
+  return text + fmt::format("told         {}\n", fmt::join(config.uris, ", "));
+}
+
+std::string describe_relays_elsewhere(const Config& config) {
+  const std::string sources = describe_sources(config.credentials);
+  if (sources.empty()) return "";
+  return fmt::format("credentials  {}, for relays of realm {}\ntold         {}\n", sources,
+                     config.credentials.realm, fmt::join(config.uris, ", "));
+}
+
+}  // namespace
+
+std::string describe_config(const Config& config) {
+  std::string text = config.turn ? describe_relay(config) : describe_relays_elsewhere(config);
   text += describe_control_plane(config);
   text += fmt::format("admin        {}\n", config.admin_socket.empty() ? "no socket" : config.admin_socket);
   return text;

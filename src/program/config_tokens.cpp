@@ -1,6 +1,7 @@
 #include "program/config_tokens.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -165,8 +166,7 @@ void read_wwsf(TableReader table, TokensConfig& to) {
                    fmt::format("found \"{}\" again, allowed: each WWSF once", wwsf.name));
   std::vector<std::string> origins;
   read_list(table, "origins", origins, "a list of origins, such as \"https://shop.example\"");
-  for (std::string& origin : origins)
-    if (std::ranges::find(to.origins, origin) == to.origins.end()) to.origins.push_back(std::move(origin));
+  to.wwsf_origins.insert_or_assign(wwsf.name, std::move(origins));
   constexpr std::string_view allowed = "a list of private identities, such as \"pool-*@ims.example\"";
   read_list(table, "pool_impis", wwsf.pool, allowed);
   for (const std::string& pattern : wwsf.pool)
@@ -238,7 +238,10 @@ std::optional<TokensConfig> read_tokens(TableReader table, const std::filesystem
   return tokens;
 }
 
-std::string format_tokens(const service::TokenSettings& checks, const epcscf::BearerSettings& bearer) {
+std::string format_tokens(const EpcscfConfig& epcscf) {
+  if (!epcscf.tokens) return "";
+  const service::TokenSettings& checks = *epcscf.tokens;
+  const epcscf::BearerSettings& bearer = epcscf.proxy.bearer;
   std::string text =
       fmt::format("\n[epcscf.tokens]\nauthz_server = {}\nscope = {}\nclock_skew_seconds = {}\n",
                   quote(bearer.authorization_server), quote(bearer.scope), checks.clock_skew.count());
@@ -264,8 +267,25 @@ std::string format_tokens(const service::TokenSettings& checks, const epcscf::Be
     text += format_identity(asked->identity);
   }
   for (const auto& wwsf : bearer.wwsfs)
-    text += fmt::format("\n[[epcscf.tokens.wwsfs]]\nid = {}\npool_impis = {}\n", quote(wwsf.name),
-                        quote_all(wwsf.pool));
+    text += fmt::format("\n[[epcscf.tokens.wwsfs]]\nid = {}\norigins = {}\npool_impis = {}\n",
+                        quote(wwsf.name), quote_all(epcscf.wwsf_origins.at(wwsf.name)), quote_all(wwsf.pool));
+  return text;
+}
+
+std::string describe_tokens(const EpcscfConfig& epcscf) {
+  if (!epcscf.tokens) return "";
+  std::string text;
+  for (const auto& issuer : epcscf.tokens->issuers)
+    text += fmt::format("tokens       of {}, signed, for {}\n", issuer.issuer, issuer.audience);
+  if (const auto& asked = epcscf.tokens->introspection)
+    text += fmt::format("tokens       of {}, asked about at {}\n", asked->issuer, asked->endpoint);
+  for (const auto& wwsf : epcscf.proxy.bearer.wwsfs) {
+    const auto& origins = epcscf.wwsf_origins.at(wwsf.name);
+    text += fmt::format(
+        "WWSF         {}, {}{}\n", wwsf.name,
+        origins.empty() ? "no pages of its own" : fmt::format("pages of {}", fmt::join(origins, ", ")),
+        wwsf.pool.empty() ? "" : fmt::format(", lends {}", fmt::join(wwsf.pool, ", ")));
+  }
   return text;
 }
 

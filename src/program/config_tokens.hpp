@@ -2,6 +2,7 @@
 // [epcscf.tokens]: which tokens the eP-CSCF takes for a registration, and from whom. For config.cpp alone.
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,13 +16,15 @@ namespace turnpike::program {
 struct TokensConfig {
   service::TokenSettings checks{};
   epcscf::BearerSettings bearer{};
-  std::vector<std::string> origins{};  // of all WWSFs: for the door
+  std::map<std::string, std::vector<std::string>> wwsf_origins{};  // by the name of the WWSF
 };
 // Nothing where the section is absent. Relative paths start at `folder`.
 std::optional<TokensConfig> read_tokens(TableReader table, const std::filesystem::path& folder,
                                         SecretReader& secrets, std::vector<Problem>& problems);
 
 // The section as it is in force, in TOML. Secrets are masked.
-std::string format_tokens(const service::TokenSettings& checks, const epcscf::BearerSettings& bearer);
+std::string format_tokens(const EpcscfConfig& epcscf);
+// In a few lines for a person.
+std::string describe_tokens(const EpcscfConfig& epcscf);
 
 }  // namespace turnpike::program

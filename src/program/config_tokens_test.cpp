@@ -111,17 +111,20 @@ TEST(TokensConfig, ReadsEverything) {
   EXPECT_EQ(tokens.bearer.issuers[2].name, "https://opaque.example");
   ASSERT_EQ(tokens.bearer.wwsfs.size(), 2u);
   EXPECT_EQ(tokens.bearer.wwsfs[0].pool, Lines{"pool-*@ims.example"});
-  EXPECT_EQ(tokens.origins, Lines{"https://shop.example"});
+  EXPECT_EQ(tokens.wwsf_origins,
+            (std::map<std::string, Lines>{{"own", {}}, {"shop", {"https://shop.example"}}}));
 }
 
 TEST(TokensConfig, IsWrittenAsItIsReadAndWithoutSecrets) {
   const TokensConfig tokens = *read(everything).tokens;
-  const std::string text = format_tokens(tokens.checks, tokens.bearer);
+  EpcscfConfig epcscf{.tokens = tokens.checks, .wwsf_origins = tokens.wwsf_origins};
+  epcscf.proxy.bearer = tokens.bearer;
+  const std::string text = format_tokens(epcscf);
   EXPECT_EQ(text.find("0123456789abcdef"), std::string::npos);
   EXPECT_EQ(text.find("much"), std::string::npos);
-  for (const char* line :
-       {"jwks_file = \"/etc/turnpike/jwks.json\"", "algorithms = [\"ES256\"]", "third_party = true",
-        "deadline_milliseconds = 4000", "pool_impis = [\"pool-*@ims.example\"]"})
+  for (const char* line : {"jwks_file = \"/etc/turnpike/jwks.json\"", "algorithms = [\"ES256\"]",
+                           "third_party = true", "deadline_milliseconds = 4000",
+                           "pool_impis = [\"pool-*@ims.example\"]", "origins = [\"https://shop.example\"]"})
     EXPECT_NE(text.find(line), std::string::npos) << line << text;
   const auto document = parse_document(text);
   EXPECT_TRUE(document);

@@ -99,12 +99,12 @@ void read_relay_ports(TableReader& turn, turn::Settings& settings) {
 
 // RFC 8489 section 14.9: fewer than 128 characters. Without control characters, as it goes into logs and
 // URIs.
-void read_name(TableReader& turn, std::string_view key, std::string& to, std::size_t size_max) {
+void read_name(TableReader& table, std::string_view key, std::string& to, std::size_t size_max) {
   std::string name;
-  turn.text(key, name, size_max);
+  table.text(key, name, size_max);
   if (std::ranges::any_of(name,
                           [](unsigned char character) { return character < 0x20 || character == 0x7f; }))
-    return turn.complain(key, line_of(turn, key), "found a control character, allowed: a text without any");
+    return table.complain(key, line_of(table, key), "found a control character, allowed: a text without any");
   if (!name.empty()) to = name;
 }
 
@@ -156,32 +156,32 @@ void make_uris(Config& config) {
   const auto add = [&](std::string uri) {
     if (!contains(config.uris, uri)) config.uris.push_back(std::move(uri));
   };
-  for (const SocketAddress& listener : config.turn.listeners) {
+  const turn::Settings& turn = *config.turn;
+  for (const SocketAddress& listener : turn.listeners) {
     if (!listener.ip.is_unspecified()) {
-      const auto shown =
-          std::ranges::find(config.turn.relay_addresses, listener.ip, &turn::RelayAddress::bind);
-      add(make_uri(
-          {shown == config.turn.relay_addresses.end() ? listener.ip : shown->advertised, listener.port}));
+      const auto shown = std::ranges::find(turn.relay_addresses, listener.ip, &turn::RelayAddress::bind);
+      add(make_uri({shown == turn.relay_addresses.end() ? listener.ip : shown->advertised, listener.port}));
       continue;
     }
-    for (const turn::RelayAddress& relay : config.turn.relay_addresses)
+    for (const turn::RelayAddress& relay : turn.relay_addresses)
       if (relay.advertised.family() == listener.ip.family()) add(make_uri({relay.advertised, listener.port}));
   }
 }
 
-void read_uris(TableReader& turn, Config& config) {
+std::vector<std::string> read_uris(TableReader& table) {
   constexpr std::string_view allowed = "a list of \"turn:HOST:PORT?transport=udp\"";
-  for (const Node* node : turn.texts("uris", allowed)) {
+  std::vector<std::string> uris;
+  for (const Node* node : table.texts("uris", allowed)) {
     const std::string_view text = node->text;
     const bool is_uri = (text.starts_with("turn:") && text.size() > 5) ||
                         (text.starts_with("turns:") && text.size() > 6) ||
                         (text.starts_with("stun:") && text.size() > 5);
     if (is_uri && text.find_first_of(" \t\r\n\"") == std::string_view::npos)
-      config.uris.emplace_back(text);
+      uris.emplace_back(text);
     else
-      turn.refuse("uris", *node, allowed);
+      table.refuse("uris", *node, allowed);
   }
-  if (turn.find("uris") == nullptr) make_uris(config);
+  return uris;
 }
 
 }  // namespace
@@ -198,9 +198,22 @@ void read_prefixes(TableReader& table, std::string_view key, std::vector<IpPrefi
   }
 }
 
+void read_relays_elsewhere(TableReader& credentials, Config& config) {
+  if (config.turn) {
+    for (const char* key : {"realm", "server_name", "uris"})
+      if (const Node* node = credentials.find(key))
+        credentials.refuse(key, *node, "in [turn], as that is the relay for which credentials are made");
+    return;
+  }
+  read_name(credentials, "realm", config.credentials.realm, 127);
+  config.server_name = config.credentials.realm;
+  read_name(credentials, "server_name", config.server_name, 255);
+  config.uris = read_uris(credentials);
+}
+
 void read_turn_section(TableReader& turn, Config& config) {
-  turn::Settings& settings = config.turn;
-  if (!turn.is_present()) return turn.missing("", "a section [turn] with at least realm");
+  if (!turn.is_present()) return;
+  turn::Settings& settings = config.turn.emplace();
   read_listeners(turn, settings);
   if (turn.find("realm") == nullptr)
     turn.missing("realm", "the name of the credentials' domain, such as \"ims.example\"");
@@ -216,7 +229,8 @@ void read_turn_section(TableReader& turn, Config& config) {
                                  {"strict", turn::ExpiryMode::strict}});
   turn.boolean("password_algorithms", settings.password_algorithms);
   read_name(turn, "software", settings.software, 127);
-  read_uris(turn, config);
+  config.uris = read_uris(turn);
+  if (turn.find("uris") == nullptr) make_uris(config);
   if (const Node* tls = turn.find("tls"))
     turn.complain("tls", tls->line,
                   "found a table, allowed: nothing yet; this version of turnpike serves udp alone");

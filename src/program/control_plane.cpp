@@ -4,7 +4,6 @@
 
 #include "base/random.hpp"
 #include "program/issue.hpp"
-#include "service/token_desk.hpp"
 
 namespace turnpike::program {
 namespace {
@@ -42,7 +41,7 @@ epcscf::Settings make_proxy_settings(const Config& config) {
 ControlPlane::~ControlPlane() { stop(); }
 
 std::expected<std::unique_ptr<ControlPlane>, std::string> ControlPlane::start(const Config& config,
-                                                                              relay::Server& server, Log& log,
+                                                                              relay::Server* server, Log& log,
                                                                               metrics::Registry& metrics) {
   std::unique_ptr<ControlPlane> plane{new ControlPlane{log}};
   if (auto opened = plane->open(config, server, metrics); !opened)
@@ -52,37 +51,50 @@ std::expected<std::unique_ptr<ControlPlane>, std::string> ControlPlane::start(co
   return plane;
 }
 
-std::expected<void, std::string> ControlPlane::open(const Config& config, relay::Server& server,
+std::expected<void, std::string> ControlPlane::open(const Config& config, relay::Server* server,
                                                     metrics::Registry& metrics) {
-  if (config.ims) {
-    auto book = store::SubscriberBook::open(config.ims->database);
-    if (!book) return std::unexpected("the subscribers: " + book.error().text);
-    subscribers_.emplace(std::move(*book));
-    auto core = service::HomeCoreNode::open(
-        {.endpoint = {.listeners = config.ims->listeners}, .core = config.ims->core}, *subscribers_,
-        home_core_reports_);
-    if (!core) return std::unexpected(std::move(core.error()));
-    home_core_ = std::move(*core);
-    add_home_core_metrics(metrics, *home_core_);
+  if (config.ims)
+    if (auto opened = open_home_core(*config.ims, metrics); !opened) return opened;
+  if (config.epcscf) return open_epcscf(config, server, metrics);
+  return {};
+}
+
+std::expected<void, std::string> ControlPlane::open_home_core(const ImsConfig& ims,
+                                                              metrics::Registry& metrics) {
+  auto book = store::SubscriberBook::open(ims.database);
+  if (!book) return std::unexpected("the subscribers: " + book.error().text);
+  subscribers_.emplace(std::move(*book));
+  auto core = service::HomeCoreNode::open({.endpoint = {.listeners = ims.listeners}, .core = ims.core},
+                                          *subscribers_, home_core_reports_);
+  if (!core) return std::unexpected(std::move(core.error()));
+  home_core_ = std::move(*core);
+  add_home_core_metrics(metrics, *home_core_);
+  return {};
+}
+
+std::expected<void, std::string> ControlPlane::open_epcscf(const Config& config, relay::Server* server,
+                                                           metrics::Registry& metrics) {
+  epcscf_reports_.emplace(log_, metrics);
+  auto node = service::EpcscfNode::open(make_epcscf_settings(config), *epcscf_reports_);
+  if (!node) return std::unexpected(std::move(node.error()));
+  epcscf_ = std::move(*node);
+  if (server != nullptr) relay_ = std::make_unique<LocalRelay>(*server, epcscf_->loop());
+  if (config.epcscf->tokens) {
+    auto tokens = service::TokenDesk::make(epcscf_->loop().context(), *config.epcscf->tokens, log_);
+    if (!tokens) return std::unexpected("tokens: " + tokens.error());
+    tokens_ = std::move(*tokens);
   }
-  if (config.epcscf) {
-    epcscf_reports_.emplace(log_, metrics);
-    auto node = service::EpcscfNode::open(make_epcscf_settings(config), *epcscf_reports_);
-    if (!node) return std::unexpected(std::move(node.error()));
-    epcscf_ = std::move(*node);
-    relay_ = std::make_unique<LocalRelay>(server, epcscf_->loop());
-    if (config.epcscf->tokens) {
-      auto tokens = service::make_token_desk(epcscf_->loop(), *config.epcscf->tokens, log_);
-      if (!tokens) return std::unexpected("tokens: " + tokens.error());
-      tokens_ = std::move(*tokens);
-    }
-    if (!config.relays.empty()) {
-      auto group = RelayGroup::start(config, *epcscf_, *relay_, log_);
-      if (!group) return std::unexpected(std::move(group.error()));
-      relays_ = std::move(*group);
-    }
-    add_epcscf_metrics(metrics, *epcscf_);
+  if (!config.relays.empty()) {
+    const auto on_offer = [node = epcscf_.get()](std::vector<std::string> uris) {
+      node->offer(std::move(uris));
+    };
+    auto group = RelayGroup::start(config, epcscf_->loop(), relay_.get(), on_offer, log_);
+    if (!group) return std::unexpected(std::move(group.error()));
+    relays_ = std::move(*group);
+    add_fleet_metrics(metrics,
+                      [this] { return relays_ ? relays_->status() : std::vector<service::RelayStatus>{}; });
   }
+  add_epcscf_metrics(metrics, *epcscf_);
   return {};
 }
 
@@ -110,6 +122,13 @@ std::expected<void, std::string> ControlPlane::reconfigure(const Config& config)
   epcscf_->reconfigure(make_proxy_settings(config));
   if (config.epcscf->door.certificate.empty()) return {};
   return epcscf_->reload_certificate(config.epcscf->door.certificate, config.epcscf->door.key);
+}
+
+std::expected<void, std::string> ControlPlane::reconfigure_tokens(const service::TokenSettings& tokens) {
+  std::expected<void, std::string> outcome;
+  (void)epcscf_->loop().ask([&] { outcome = tokens_->reconfigure(tokens); });
+  if (!outcome) return std::unexpected("tokens: " + outcome.error());
+  return {};
 }
 
 void ControlPlane::drain() {

@@ -17,17 +17,17 @@
 #include "program/local_relay.hpp"
 #include "program/relay_group.hpp"
 #include "relay/server.hpp"
-#include "service/token_checker.hpp"
+#include "service/token_desk.hpp"
 #include "store/subscriber_book.hpp"
 
 namespace turnpike::program {
 
 class ControlPlane {
  public:
-  // Opens everything and then serves. The error is one line, and nothing is left open then. Server, log and
-  // metrics outlive it; the configuration does not have to.
+  // Opens everything and then serves. The error is one line, and nothing is left open then. Without [turn]
+  // `server` is null. Server, log and metrics outlive it; the configuration does not have to.
   static std::expected<std::unique_ptr<ControlPlane>, std::string> start(const Config& config,
-                                                                         relay::Server& server, Log& log,
+                                                                         relay::Server* server, Log& log,
                                                                          metrics::Registry& metrics);
   ~ControlPlane();  // stops
   ControlPlane(const ControlPlane&) = delete;
@@ -37,6 +37,9 @@ class ControlPlane {
   void tell_ready() const;
   // Takes in what can change while running; the error is one line about the certificate, whose old one stays.
   std::expected<void, std::string> reconfigure(const Config& config);
+  // With [epcscf.tokens] alone: what tokens are checked with; the error is one line about a file, and all
+  // stays as it was. Who is trusted is told by reconfigure().
+  std::expected<void, std::string> reconfigure_tokens(const service::TokenSettings& tokens);
   void drain();
   // Clients are sent away first, then the home core ends.
   void stop();
@@ -45,14 +48,18 @@ class ControlPlane {
   std::vector<epcscf::RegistrationView> registrations(std::size_t max);
   // How many registrations ended here; the home core, if it is here, forgets them too.
   std::size_t deregister(std::string_view impi);
-  // Null without [epcscf] or [ims].
+  // Null without [epcscf], [ims] or [[relays]].
   service::EpcscfNode* epcscf() { return epcscf_.get(); }
   service::HomeCoreNode* home_core() { return home_core_.get(); }
+  RelayGroup* relays() { return relays_.get(); }
 
  private:
   explicit ControlPlane(Log& log) : log_(log), home_core_reports_(log) {}
-  std::expected<void, std::string> open(const Config& config, relay::Server& server,
+  std::expected<void, std::string> open(const Config& config, relay::Server* server,
                                         metrics::Registry& metrics);
+  std::expected<void, std::string> open_home_core(const ImsConfig& ims, metrics::Registry& metrics);
+  std::expected<void, std::string> open_epcscf(const Config& config, relay::Server* server,
+                                               metrics::Registry& metrics);
 
   service::RelayPort* find_relays();
 
@@ -62,9 +69,9 @@ class ControlPlane {
   std::optional<store::SubscriberBook> subscribers_{};
   std::unique_ptr<service::HomeCoreNode> home_core_{};
   std::unique_ptr<service::EpcscfNode> epcscf_{};
-  std::unique_ptr<LocalRelay> relay_{};
-  std::unique_ptr<RelayGroup> relays_{};  // with [[relays]]
-  std::unique_ptr<service::TokenChecker> tokens_{};
+  std::unique_ptr<LocalRelay> relay_{};           // with [turn]
+  std::unique_ptr<RelayGroup> relays_{};          // with [[relays]]
+  std::unique_ptr<service::TokenDesk> tokens_{};  // with [epcscf.tokens]
 };
 
 // The eP-CSCF's settings with what it hands out.

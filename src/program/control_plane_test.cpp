@@ -318,7 +318,7 @@ TEST(ControlPlane, StartsWholeOrNotAtAll) {
   const std::string other_socket = first.folder() / "other.sock";
   LoadedConfig loaded = load_config(first.folder() / "t.toml");
   loaded.config.admin_socket = other_socket;
-  loaded.config.turn.listeners.front().port = 0;
+  loaded.config.turn->listeners.front().port = 0;
   loaded.config.ims->listeners.front().address.port = 0;
   loaded.config.epcscf->core_listeners.front().address.port = 0;
   Log log{LogLevel::info, LogFormat::text, [](std::string_view) {}};
@@ -336,7 +336,7 @@ TEST(ControlPlane, IsMissedByNameWhereItIsNot) {
       load_config(folder.write("t.toml",
                                "[turn]\nlisten = [\"udp:127.0.0.1:9\"]\nrealm = \"ims.example\"\nshards = 1\n"
                                "[credentials.static]\nusers = { alice = \"wonderland\" }\n"));
-  loaded.config.turn.listeners.front().port = 0;
+  loaded.config.turn->listeners.front().port = 0;
   Log log{LogLevel::info, LogFormat::text, [](std::string_view) {}};
   const auto serving = Serving::start(std::move(loaded.config), log);
   ASSERT_TRUE(serving.has_value());

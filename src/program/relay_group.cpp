@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 namespace turnpike::program {
@@ -11,6 +12,8 @@ namespace {
 
 // Of the eP-CSCF's patience, so that a relay that does not answer is known before the push is given up.
 constexpr int deadline_percent = 80;
+// Longer than an exchange with a relay, and one that was under way before.
+constexpr std::chrono::seconds confirmation_patience{2};
 
 void tell_offer(Log& log, const std::vector<std::string>& uris) {
   if (uris.empty())
@@ -42,15 +45,17 @@ std::vector<std::string> find_unconfirmed_uris(const Config& config) {
 }
 
 std::expected<std::unique_ptr<RelayGroup>, std::string> RelayGroup::start(const Config& config,
-                                                                          service::EpcscfNode& node,
-                                                                          LocalRelay& local, Log& log) {
-  std::unique_ptr<RelayGroup> group{new RelayGroup{local}};
-  const auto on_offer = [&node, &log](std::vector<std::string> uris) {
+                                                                          service::Loop& loop,
+                                                                          LocalRelay* local,
+                                                                          service::RelayFleet::Offer on_offer,
+                                                                          Log& log) {
+  std::unique_ptr<RelayGroup> group{new RelayGroup{loop, local}};
+  auto tell = [&log, on_offer = std::move(on_offer)](std::vector<std::string> uris) {
     tell_offer(log, uris);
-    node.offer(std::move(uris));
+    on_offer(std::move(uris));
   };
-  auto fleet = service::RelayFleet::start(node.loop().context(), make_fleet_settings(config), group->random_,
-                                          on_offer);
+  auto fleet = service::RelayFleet::start(loop.context(), make_fleet_settings(config), group->random_,
+                                          std::move(tell));
   if (!fleet) return std::unexpected("relays: " + fleet.error());
   group->fleet_ = std::move(*fleet);
   return group;
@@ -61,6 +66,7 @@ void RelayGroup::put(const credentials::PushedCredential& credential, Completion
 }
 
 void RelayGroup::revoke(const credentials::Revocation& revocation, Completion on_done) {
+  if (local_ == nullptr) return fleet_->revoke(revocation, std::move(on_done));
   struct Both {
     Completion on_done;
     int waits_for = 2;
@@ -72,7 +78,43 @@ void RelayGroup::revoke(const credentials::Revocation& revocation, Completion on
     if (--both->waits_for == 0) both->on_done(both->is_done);
   };
   fleet_->revoke(revocation, count);
-  local_.revoke(revocation, count);
+  local_->revoke(revocation, count);
+}
+
+std::vector<service::RelayStatus> RelayGroup::status() {
+  std::vector<service::RelayStatus> all;
+  (void)loop_.ask([&] { all = fleet_->status(); });
+  return all;
+}
+
+bool RelayGroup::revoke_at_fleet(const credentials::Revocation& revocation) {
+  const auto answer = std::make_shared<std::promise<bool>>();
+  auto outcome = answer->get_future();
+  const bool is_asked =
+      loop_.ask([&] { fleet_->revoke(revocation, [answer](bool is_done) { answer->set_value(is_done); }); });
+  return is_asked && outcome.wait_for(confirmation_patience) == std::future_status::ready && outcome.get();
+}
+
+void add_fleet_metrics(metrics::Registry& metrics,
+                       std::function<std::vector<service::RelayStatus>()> status) {
+  metrics.on_collect([status = std::move(status)](metrics::Samples& samples) {
+    for (const service::RelayStatus& relay : status()) {
+      const metrics::Labels labels{{"relay", relay.name}, {"region", relay.region}};
+      const auto gauge = [&](const char* name, const char* help, double value) {
+        samples.gauge(name, help, labels, value);
+      };
+      gauge("turnpike_fleet_relay_live", "1 while the relay has all that was put and revoked", relay.is_live);
+      gauge("turnpike_fleet_relay_offered", "1 while its URIs are handed out", relay.is_offered);
+      gauge("turnpike_fleet_relay_load", "Of the fuller of its allocations and its credentials, 0 to 1",
+            relay.load);
+      gauge("turnpike_fleet_relay_credentials", "Pushed credentials that it has, of all issuers",
+            static_cast<double>(relay.credentials));
+      gauge("turnpike_fleet_relay_waiting", "Changes that it has not acknowledged",
+            static_cast<double>(relay.waiting));
+      samples.counter("turnpike_fleet_relay_failures_total", "Times that it was lost or not reached", labels,
+                      static_cast<double>(relay.failures));
+    }
+  });
 }
 
 }  // namespace turnpike::program

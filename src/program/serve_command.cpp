@@ -21,11 +21,12 @@ struct ServeOptions {
 
 constexpr const char* serve_help =
     "Checks the whole configuration before anything is opened; what is wrong is told, and nothing\n"
-    "is half started (exit status 2). The log goes to standard error.\n"
+    "is half started (exit status 2). The log goes to standard error. Each of the sections [turn],\n"
+    "[epcscf] and [ims] that is there is a part of the process, alone or with the others.\n"
     "  SIGTERM, SIGINT   stop: all allocations end\n"
     "  SIGHUP            read the configuration again: users, secrets, keys and the log level\n"
     "                    change, a file with problems changes nothing\n"
-    "  turnpike admin drain --config F    take no new allocations and end with the last one\n\n"
+    "  turnpike admin drain --config F    take nobody new, end with the last allocation and call\n\n"
     "Example:\n"
     "  turnpike serve --config turnpike.toml\n";
 
@@ -57,7 +58,7 @@ Answer serve(const ServeOptions& options) {
 
 void add_serve_command(Command root) {
   const auto options = std::make_shared<ServeOptions>();
-  Command command = root.add("serve", "Run the TURN server");
+  Command command = root.add("serve", "Run what the configuration has: TURN server, eP-CSCF, home core");
   command.text("--config", options->config, "the configuration")
       .flag("--print-config", options->print_config, "print it with its defaults, secrets masked, and end")
       .explain(serve_help);

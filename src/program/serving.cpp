@@ -19,8 +19,8 @@ constexpr int drain_look_ms = 200;
 
 relay::ServerSettings make_server_settings(const Config& config) {
   relay::ServerSettings settings;
-  settings.turn = config.turn;
-  settings.turn.listeners = relay::expand_wildcards(config.turn.listeners);
+  settings.turn = *config.turn;
+  settings.turn.listeners = relay::expand_wildcards(config.turn->listeners);
   settings.credentials = config.credentials;
   settings.shards = config.shards;
   settings.nonce_lifetime = config.nonce_lifetime;
@@ -41,28 +41,51 @@ metrics::Counter reload_counter(metrics::Registry& metrics, const char* outcome)
                          {{"outcome", outcome}});
 }
 
+// "turn.limits" of "[turn.limits]"; "relays[0]" of the first "[[relays]]".
+std::string section_of(std::string_view line, std::map<std::string, std::size_t>& counts) {
+  if (!line.starts_with("[[")) return std::string{line.substr(1, line.size() - 2)};
+  const std::string name{line.substr(2, line.size() - 4)};
+  return fmt::format("{}[{}]", name, counts[name]++);
+}
+
+// Not what a reload takes in.
+bool is_fixed(std::string_view section, std::string_view key) {
+  if (section.starts_with("epcscf.tokens")) return key == "origins";
+  if (section == "epcscf.credentials") return false;
+  if (section == "epcscf") return key != "certificate" && key != "key";
+  if (section == "turn" || section == "credentials") return key != "uris";
+  return section.starts_with("turn.") || section.starts_with("epcscf.") || section == "ims" ||
+         section == "admin" || section == "credentials.interface" || section.starts_with("relays[");
+}
+
 // The printed configuration as key -> value, without what reload takes in.
 std::map<std::string, std::string> fixed_settings(const Config& config) {
   std::map<std::string, std::string> settings;
+  std::map<std::string, std::size_t> counts;
   std::string section;
-  std::size_t relays = 0;
   const std::string all = format_config(config);
   for (std::string_view text = all; !text.empty();) {
     const auto end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.starts_with('[')) section = line.substr(1, line.size() - 2);
-    if (line == "[[relays]]") section = fmt::format("relays[{}]", relays++);
+    if (line.starts_with('[')) section = section_of(line, counts);
     const auto equals = line.find(" = ");
-    const bool is_control = section.starts_with("epcscf") || section == "ims";
-    const bool is_of_relays = section == "credentials.interface" || section.starts_with("relays[");
-    const bool is_fixed = section.starts_with("turn") || section == "admin" || is_of_relays || is_control;
-    if (is_fixed && section != "epcscf.credentials" && equals != std::string_view::npos)
-      settings[section + '.' + std::string{line.substr(0, equals)}] = line.substr(equals + 3);
+    if (equals == std::string_view::npos || !is_fixed(section, line.substr(0, equals))) continue;
+    settings[section + '.' + std::string{line.substr(0, equals)}] = line.substr(equals + 3);
   }
   settings["log.format"] = config.log_format == LogFormat::json ? "json" : "text";
-  for (const char* key : {"turn.uris", "epcscf.certificate", "epcscf.key"}) settings.erase(key);
   return settings;
+}
+
+// Sections that one of them has alone are told as a whole.
+std::vector<std::string> roles_that_differ(const Config& running, const Config& read) {
+  std::vector<std::string> roles;
+  if (running.turn.has_value() != read.turn.has_value()) roles.emplace_back("turn");
+  if (running.epcscf.has_value() != read.epcscf.has_value()) roles.emplace_back("epcscf");
+  if (running.ims.has_value() != read.ims.has_value()) roles.emplace_back("ims");
+  if (running.epcscf && read.epcscf && running.epcscf->tokens.has_value() != read.epcscf->tokens.has_value())
+    roles.emplace_back("epcscf.tokens");
+  return roles;
 }
 
 }  // namespace
@@ -70,11 +93,14 @@ std::map<std::string, std::string> fixed_settings(const Config& config) {
 std::vector<std::string> settings_that_need_restart(const Config& running, const Config& read) {
   auto old_settings = fixed_settings(running);
   auto new_settings = fixed_settings(read);
-  std::vector<std::string> changed;
+  std::vector<std::string> changed = roles_that_differ(running, read);
+  const auto is_told = [roles = changed](const std::string& key) {
+    return std::ranges::any_of(roles, [&](const std::string& role) { return key.starts_with(role + '.'); });
+  };
   for (const auto& [key, value] : new_settings)
-    if (!old_settings.contains(key) || old_settings[key] != value) changed.push_back(key);
+    if (!is_told(key) && (!old_settings.contains(key) || old_settings[key] != value)) changed.push_back(key);
   for (const auto& [key, value] : old_settings)
-    if (!new_settings.contains(key)) changed.push_back(key);
+    if (!is_told(key) && !new_settings.contains(key)) changed.push_back(key);
   return changed;
 }
 
@@ -82,8 +108,7 @@ Serving::Serving(Config config, Log& log)
     : config_(std::move(config)),
       log_(log),
       reloads_done_(reload_counter(metrics_, "done")),
-      reloads_refused_(reload_counter(metrics_, "refused")),
-      reports_(log, metrics_) {}
+      reloads_refused_(reload_counter(metrics_, "refused")) {}
 
 std::expected<std::unique_ptr<Serving>, std::string> Serving::start(Config config, Log& log) {
   std::unique_ptr<Serving> serving{new Serving{std::move(config), log}};
@@ -104,41 +129,52 @@ std::expected<void, std::string> Serving::open() {
     if (!socket) return std::unexpected(socket.error());
     socket_.emplace(std::move(*socket));
   }
-  auto server = relay::Server::start(make_server_settings(config_), reports_);
-  if (!server) return std::unexpected(server.error());
-  server_ = std::move(*server);
-  if (const auto opened = open_relay_interface(); !opened) return opened;
-  add_relay_metrics(metrics_, *server_);
-  auto control_plane = ControlPlane::start(config_, *server_, log_, metrics_);
+  if (config_.turn)
+    if (auto opened = open_relay(); !opened) return opened;
+  auto control_plane = ControlPlane::start(config_, server_.get(), log_, metrics_);
   if (!control_plane) return std::unexpected(control_plane.error());
   control_plane_ = std::move(*control_plane);
   metrics_.gauge("turnpike_build_info", "1, with the version as label", {{"version", TURNPIKE_VERSION}})
       .set(1);
-  desk_ = std::make_unique<AdminDesk>(config_, *server_, metrics_,
-                                      AdminDesk::Hooks{[this] { return reload(); }, [this] { drain(); }},
-                                      *control_plane_);
+  desk_ = std::make_unique<AdminDesk>(
+      config_, server_.get(), metrics_,
+      AdminDesk::Hooks{[this] { return reload(); }, [this] { return drain(); }}, *control_plane_);
+  return {};
+}
+
+std::expected<void, std::string> Serving::open_relay() {
+  reports_.emplace(log_, metrics_);
+  auto server = relay::Server::start(make_server_settings(config_), *reports_);
+  if (!server) return std::unexpected(server.error());
+  server_ = std::move(*server);
+  if (auto opened = open_relay_interface(); !opened) return opened;
+  add_relay_metrics(metrics_, *server_);
   return {};
 }
 
 std::expected<void, std::string> Serving::open_relay_interface() {
   if (!config_.relay_interface) return {};
   const auto& pushed = config_.credentials.pushed;
-  relay_store_ =
-      std::make_unique<RelayStore>(*server_, config_.credentials.realm, config_.turn.limits.allocations_total,
-                                   pushed ? pushed->credentials_max : 0);
+  relay_store_ = std::make_unique<RelayStore>(*server_, config_.credentials.realm,
+                                              config_.turn->limits.allocations_total,
+                                              pushed ? pushed->credentials_max : 0);
   auto interface = RelayInterface::start(*config_.relay_interface, *relay_store_);
   if (!interface) return std::unexpected(interface.error());
   relay_interface_ = std::move(*interface);
   return {};
 }
 
-void Serving::tell_ready() {
+void Serving::tell_relay_ready() {
   for (const std::string& warning : server_->warnings()) log_.warn("start", {{"warning", warning}});
   for (const SocketAddress& listener : server_->listeners())
     log_.info("listening", {{"address", "udp:" + listener.to_string()},
                             {"realm", config_.credentials.realm},
                             {"sources", source_names(config_.credentials)},
                             {"shards", server_->shard_count()}});
+}
+
+void Serving::tell_ready() {
+  if (server_) tell_relay_ready();
   control_plane_->tell_ready();
   if (relay_interface_)
     log_.info("listening", {{"address", "https:" + relay_interface_->listener().to_string()},
@@ -153,7 +189,7 @@ void Serving::run(int signals) {
     std::vector<pollfd> polls{{signals, POLLIN, 0}};
     if (socket_) socket_->append_polls(polls);
     const int ready = ::poll(polls.data(), polls.size(), is_draining_ ? drain_look_ms : -1);
-    if (is_draining_ && server_->counters().allocations_active == 0) {
+    if (is_draining_ && what_runs().is_nothing()) {
       log_.info("drained");
       break;
     }
@@ -164,8 +200,15 @@ void Serving::run(int signals) {
           polls, [this](std::string_view request) { return desk_->answer(request, read_clocks().wall); });
   }
   control_plane_->stop();
-  server_->stop();
+  if (server_) server_->stop();
   log_.info("stopped");
+}
+
+DrainOutcome Serving::what_runs() {
+  DrainOutcome running;
+  if (server_) running.allocations_active = server_->counters().allocations_active;
+  if (auto* epcscf = control_plane_->epcscf()) running.calls_active = epcscf->counters().calls_active;
+  return running;
 }
 
 bool Serving::obey(int signals) {
@@ -175,8 +218,10 @@ bool Serving::obey(int signals) {
     (void)reload();
     return true;
   }
+  const DrainOutcome running = what_runs();
   log_.info("stopping", {{"signal", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT"},
-                         {"allocations_active", server_->counters().allocations_active}});
+                         {"allocations_active", running.allocations_active},
+                         {"calls_active", running.calls_active}});
   return false;
 }
 
@@ -191,40 +236,58 @@ ReloadOutcome Serving::reload() {
   ReloadOutcome outcome{.warnings = std::move(loaded.warnings),
                         .needs_restart = settings_that_need_restart(config_, loaded.config)};
   for (const std::string& key : outcome.needs_restart) log_.warn("reload_needs_restart", {{"setting", key}});
-  // The realm is a fixed setting: credentials of another one would not be asked for.
-  loaded.config.credentials.realm = config_.credentials.realm;
-  if (loaded.config.credentials.token && config_.server_name != loaded.config.server_name)
-    loaded.config.credentials.token->server_name = config_.server_name;
-  config_.credentials = std::move(loaded.config.credentials);
-  config_.log_level = loaded.config.log_level;
-  config_.uris = std::move(loaded.config.uris);
-  log_.set_level_min(config_.log_level);
-  server_->reconfigure(config_.credentials);
-  take_in_control_plane(loaded.config, outcome);
+  take_in(loaded.config, outcome);
   reloads_done_.add();
   log_.info("reloaded", {{"sources", source_names(config_.credentials)}});
   return outcome;
 }
 
+void Serving::take_in(Config& read, ReloadOutcome& outcome) {
+  // The realm is a fixed setting: credentials of another one would not be asked for.
+  read.credentials.realm = config_.credentials.realm;
+  if (read.credentials.token && config_.server_name != read.server_name)
+    read.credentials.token->server_name = config_.server_name;
+  config_.credentials = std::move(read.credentials);
+  config_.log_level = read.log_level;
+  config_.uris = std::move(read.uris);
+  log_.set_level_min(config_.log_level);
+  if (server_) server_->reconfigure(config_.credentials);
+  take_in_control_plane(read, outcome);
+}
+
 void Serving::take_in_control_plane(Config& read, ReloadOutcome& outcome) {
   if (!config_.epcscf || !read.epcscf) return;
+  const auto warn = [&](const std::expected<void, std::string>& done) {
+    if (done) return;
+    log_.warn("config", {{"warning", done.error()}});
+    outcome.warnings.push_back(done.error());
+  };
   EpcscfConfig& running = *config_.epcscf;
   running.sources = std::move(read.epcscf->sources);
   running.uris = std::move(read.epcscf->uris);
   running.life = read.epcscf->life;
   running.door.certificate = std::move(read.epcscf->door.certificate);
   running.door.key = std::move(read.epcscf->door.key);
-  const auto done = control_plane_->reconfigure(config_);
-  if (done) return;
-  log_.warn("config", {{"warning", done.error()}});
-  outcome.warnings.push_back(done.error());
+  if (running.tokens && read.epcscf->tokens) {
+    const auto done = control_plane_->reconfigure_tokens(*read.epcscf->tokens);
+    warn(done);
+    if (done) {
+      running.tokens = std::move(read.epcscf->tokens);
+      running.proxy.bearer = std::move(read.epcscf->proxy.bearer);
+    }
+  }
+  warn(control_plane_->reconfigure(config_));
 }
 
-void Serving::drain() {
-  if (!is_draining_) log_.info("draining", {{"allocations_active", server_->counters().allocations_active}});
+DrainOutcome Serving::drain() {
+  const DrainOutcome running = what_runs();
+  if (!is_draining_)
+    log_.info("draining",
+              {{"allocations_active", running.allocations_active}, {"calls_active", running.calls_active}});
   is_draining_ = true;
   control_plane_->drain();
-  server_->drain();
+  if (server_) server_->drain();
+  return running;
 }
 
 }  // namespace turnpike::program

@@ -1,6 +1,6 @@
 #pragma once
-// The composition root of `turnpike serve`: configuration in; a running relay, the nodes of SIP
-// that the configuration asks for, the administrator's socket, log and metrics out.
+// The composition root of `turnpike serve`: configuration in; the relay and the nodes of SIP that the
+// configuration asks for, the administrator's socket, log and metrics out.
 
 #include <expected>
 #include <memory>
@@ -27,25 +27,29 @@ class Serving {
   Serving(const Serving&) = delete;
   Serving& operator=(const Serving&) = delete;
 
-  // Answers the administrator and obeys signals until the process is told to end, or until a drained server
-  // is empty. `signals` is a signalfd.
+  // Answers the administrator and obeys signals until the process is told to end, or until it is drained and
+  // idle. `signals` is a signalfd.
   void run(int signals);
 
   // Reads the file again and takes in what can change while running: users, secrets, keys, the log level. A
   // file with problems changes nothing.
   ReloadOutcome reload();
-  // No new allocations; run() ends when the last one has ended.
-  void drain();
+  // No new allocations and connections; run() ends when the last allocation and the last call have ended.
+  DrainOutcome drain();
 
-  relay::Server& server() { return *server_; }
+  relay::Server& server() { return *server_; }  // with [turn] alone
   AdminDesk& desk() { return *desk_; }
   ControlPlane& control_plane() { return *control_plane_; }
 
  private:
   Serving(Config config, Log& log);
   std::expected<void, std::string> open();
+  std::expected<void, std::string> open_relay();
   std::expected<void, std::string> open_relay_interface();
+  [[nodiscard]] DrainOutcome what_runs();
   void tell_ready();
+  void tell_relay_ready();
+  void take_in(Config& read, ReloadOutcome& outcome);
   void take_in_control_plane(Config& read, ReloadOutcome& outcome);
   bool obey(int signals);  // false: end
 
@@ -53,9 +57,9 @@ class Serving {
   Log& log_;
   metrics::Registry metrics_{};
   metrics::Counter reloads_done_, reloads_refused_;
-  RelayReports reports_;
+  std::optional<RelayReports> reports_{};
   std::optional<AdminSocket> socket_{};
-  std::unique_ptr<relay::Server> server_{};
+  std::unique_ptr<relay::Server> server_{};  // null without [turn]
   std::unique_ptr<ControlPlane> control_plane_{};
   std::unique_ptr<RelayStore> relay_store_{};
   std::unique_ptr<RelayInterface> relay_interface_{};

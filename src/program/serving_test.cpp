@@ -69,7 +69,7 @@ class Running {
   std::expected<std::unique_ptr<Serving>, std::string> start() {
     LoadedConfig loaded = load_config(file_);
     EXPECT_EQ(loaded.problems, std::vector<std::string>{});
-    loaded.config.turn.listeners[0].port = 0;  // the kernel chooses
+    loaded.config.turn->listeners[0].port = 0;  // the kernel chooses
     return Serving::start(std::move(loaded.config), log_);
   }
   Serving& serving() { return *serving_; }
@@ -292,6 +292,18 @@ TEST(Reload, SaysWhatNeedsARestart) {
             (Json{"turn.limits.allocations_total", "turn.listen"}));
 }
 
+TEST(Reload, SaysThatANewRoleNeedsARestartAsAWhole) {
+  const std::string relay =
+      "[turn]\nlisten = [\"udp:192.0.2.1:1\"]\nrealm = \"a\"\n[credentials.pushed]\n"
+      "[admin]\nsocket = \"s\"\n";
+  const Config running = parse_config(relay, "t.toml").config;
+  const Config read =
+      parse_config("[ims]\ndatabase = \"d\"\nrealm = \"a\"\n[admin]\nsocket = \"t\"\n", "t.toml").config;
+  EXPECT_EQ(settings_that_need_restart(running, read),
+            (std::vector<std::string>{"turn", "ims", "admin.socket"}));
+  EXPECT_EQ(settings_that_need_restart(running, running), std::vector<std::string>{});
+}
+
 TEST(Serving, StopsOnASignalAndReloadsOnHangUp) {
   Running running;
   const FakeSignals signals;
@@ -330,7 +342,7 @@ TEST(Serving, StartsWholeOrNotAtAll) {
 
   TestFolder folder;
   LoadedConfig loaded = load_config(folder.write("t.toml", config_text()));
-  loaded.config.turn.listeners = first.serving().server().listeners();
+  loaded.config.turn->listeners = first.serving().server().listeners();
   LogLines lines;
   Log log{LogLevel::info, LogFormat::text, lines.sink()};
   const auto occupied = Serving::start(std::move(loaded.config), log);

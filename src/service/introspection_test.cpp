@@ -102,10 +102,12 @@ TEST(IntrospectionCache, MayBeOff) {
 struct World {
   boost::asio::io_context loop{};
   std::string status = "200 OK";
+  std::string said_instead{};
   std::vector<std::string> lines{};
   Log log{LogLevel::debug, LogFormat::text, [this](std::string_view line) { lines.emplace_back(line); }};
   TestHttpServer server{loop, [this](const SeenRequest& request) -> std::optional<std::string> {
                           if (status.empty()) return std::nullopt;
+                          if (!said_instead.empty()) return make_http_answer(said_instead, status);
                           const bool is_good = request.body.starts_with("token=good-token%2B%2F%3D&");
                           return make_http_answer(
                               (is_good ? TestIssuer::claims() : json{{"active", false}}).dump(), status);
@@ -179,6 +181,18 @@ TEST(Introspection, IsUnavailableWhenTheWafIsSilentOrAnswersSomethingElse) {
   for (const std::string& line : world.lines) EXPECT_EQ(line.find("good-token"), std::string::npos) << line;
 }
 
+TEST(Introspection, TakesTokensThatAreNoneOfTheWafsForBadOnes) {
+  World world;
+  const auto checker = world.checker();
+  world.status = "400 Bad Request";
+  world.said_instead = R"({"error":"unsupported_token_type"})";
+  EXPECT_EQ(check_one(world.loop, *checker, good), "invalid");
+  for (const char* body : {R"({"error":"invalid_request"})", "{}", "[]", "no JSON"}) {
+    world.said_instead = body;
+    EXPECT_EQ(check_one(world.loop, *checker, good), "unavailable") << body;
+  }
+}
+
 TEST(Introspection, ForgetsWhoAskedWhenItEnds) {
   World world;
   world.status = "";
@@ -196,7 +210,7 @@ TEST(TokenDesk, VerifiesWhatItCanAndAsksAboutTheRest) {
   TestHttpServer keys{world.loop, [&](const SeenRequest&) { return make_http_answer(waf.key_set()); }};
   world.settings.issuers = {
       {.issuer = "https://waf.example", .audience = "epcscf", .jwks_uri = keys.url("/jwks")}};
-  const auto desk = make_token_desk(world.loop, world.settings, world.log);
+  const auto desk = TokenDesk::make(world.loop, world.settings, world.log);
   ASSERT_TRUE(desk) << desk.error();
 
   EXPECT_EQ(check_one(world.loop, **desk, waf.token()), "alice@ims.example");
@@ -211,10 +225,50 @@ TEST(TokenDesk, VerifiesWhatItCanAndAsksAboutTheRest) {
 TEST(TokenDesk, RefusesWhatNobodyCanCheck) {
   World world;
   world.settings.introspection.reset();
-  const auto desk = make_token_desk(world.loop, world.settings, world.log);
+  const auto desk = TokenDesk::make(world.loop, world.settings, world.log);
   ASSERT_TRUE(desk) << desk.error();
   EXPECT_EQ(check_one(world.loop, **desk, good), "malformed");
   EXPECT_EQ(check_one(world.loop, **desk, TestIssuer{}.token()), "invalid");
+}
+
+TEST(TokenDesk, TakesOtherIssuersWhileItRunsAndKeepsTheOldOnesWhereTheNewAreNoGood) {
+  World world;
+  TestIssuer waf, other;
+  TestHttpServer keys{world.loop, [&](const SeenRequest& request) {
+                        return make_http_answer(request.has("/waf") ? waf.key_set() : other.key_set());
+                      }};
+  world.settings.introspection.reset();
+  world.settings.issuers = {
+      {.issuer = "https://waf.example", .audience = "epcscf", .jwks_uri = keys.url("/waf")}};
+  const auto desk = TokenDesk::make(world.loop, world.settings, world.log);
+  ASSERT_TRUE(desk) << desk.error();
+  EXPECT_EQ(check_one(world.loop, **desk, waf.token()), "alice@ims.example");
+  EXPECT_EQ(check_one(world.loop, **desk, other.token()), "invalid");
+
+  world.settings.issuers.front().jwks_uri = keys.url("/other");
+  EXPECT_TRUE((*desk)->reconfigure(world.settings));
+  EXPECT_EQ(check_one(world.loop, **desk, other.token()), "alice@ims.example");
+  EXPECT_EQ(check_one(world.loop, **desk, waf.token()), "invalid");
+
+  world.settings.issuers.front().jwks_uri.clear();
+  world.settings.issuers.front().jwks_file = "/no/such/file";
+  EXPECT_FALSE((*desk)->reconfigure(world.settings));
+  EXPECT_EQ(check_one(world.loop, **desk, other.token()), "alice@ims.example");
+}
+
+TEST(TokenDesk, OwesItsAnswersAcrossAReload) {
+  World world;
+  const auto desk = TokenDesk::make(world.loop, world.settings, world.log);
+  ASSERT_TRUE(desk) << desk.error();
+  std::vector<bool> answers;
+  (*desk)->check(good, [&](const epcscf::TokenAnswer& answer) { answers.push_back(answer.has_value()); });
+  world.settings.introspection.reset();
+  EXPECT_TRUE((*desk)->reconfigure(world.settings));
+  EXPECT_EQ(check_one(world.loop, **desk, good), "malformed");
+  const auto end = read_clocks().mono + 5s;
+  while (answers.empty() && read_clocks().mono < end) world.loop.run_one_for(10ms);
+  EXPECT_EQ(answers, std::vector{true});
+  world.loop.run_for(5ms);  // and the ones who asked are gone
 }
 
 }  // namespace

@@ -101,6 +101,9 @@ struct Link {
   std::vector<std::string> state_names{};  // of the credentials in the full state that is under way
   std::chrono::milliseconds pause{};
   std::string problem = "not tried yet";
+  std::uint64_t failures = 0;
+  std::string last_problem{};
+  WallTime failed_at{};
 };
 
 }  // namespace
@@ -355,6 +358,9 @@ void RelayFleet::Core::fail(Link& link, std::string why) {
   link.state = Link::State::down;
   ++link.turn;
   link.problem = std::move(why);
+  link.failures += 1;
+  link.last_problem = link.problem;
+  link.failed_at = read_clocks().wall;
   std::vector<Waiting> lost = std::exchange(link.in_flight, {});
   std::ranges::move(link.waiting, std::back_inserter(lost));
   link.waiting.clear();
@@ -405,12 +411,22 @@ void RelayFleet::Core::offer() {
 std::vector<RelayStatus> RelayFleet::Core::status() const {
   std::vector<RelayStatus> all;
   for (const auto& link : links_)
-    all.push_back({.url = link->settings.url,
+    all.push_back({.name = link->settings.name,
+                   .url = link->settings.url,
+                   .region = link->settings.region,
+                   .uris = link->settings.uris,
                    .is_live = link->state == Link::State::live,
                    .is_offered = link->is_offered,
+                   .is_draining = link->health.is_draining,
                    .load = link->load(),
+                   .allocations = link->health.allocations,
+                   .credentials = link->health.credentials,
                    .sequence = link->acknowledged,
-                   .problem = link->problem});
+                   .waiting = link->waiting.size() + link->in_flight.size(),
+                   .problem = link->problem,
+                   .failures = link->failures,
+                   .last_problem = link->last_problem,
+                   .failed_at = link->failed_at});
   return all;
 }
 

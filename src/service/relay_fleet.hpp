@@ -13,13 +13,15 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "base/time.hpp"
 #include "service/http_client.hpp"
 #include "service/relay_port.hpp"
 
 namespace turnpike::service {
 
 struct RelaySettings {
-  std::string url{};  // "https://relay1.ims.example:8443"
+  std::string url{};   // "https://relay1.ims.example:8443"
+  std::string name{};  // by which operators know it
   std::string region{};
   std::vector<std::string> uris{};  // RFC 7065: what clients are told
   std::string certificate_file{};   // ours, which the relay's authority vouches for
@@ -43,12 +45,22 @@ struct RelayFleetSettings {
 };
 
 struct RelayStatus {  // for an operator
+  std::string name{};
   std::string url{};
-  bool is_live = false;
-  bool is_offered = false;
-  double load = 0;  // of the fuller of allocations and credentials, 0 to 1
-  std::uint64_t sequence = 0;
-  std::string problem{};  // the last one; empty while it lives
+  std::string region{};
+  std::vector<std::string> uris{};
+  bool is_live = false;      // has all that we have put and revoked
+  bool is_offered = false;   // its URIs are handed out
+  bool is_draining = false;  // by its own word, as what follows
+  double load = 0;           // of the fuller of allocations and credentials, 0 to 1
+  std::uint64_t allocations = 0;
+  std::uint64_t credentials = 0;  // of all issuers
+  std::uint64_t sequence = 0;     // of our last change that it has acknowledged
+  std::size_t waiting = 0;        // our changes that it has not acknowledged
+  std::string problem{};          // what keeps it from living; empty while it lives
+  std::uint64_t failures = 0;     // times that it was lost or not reached
+  std::string last_problem{};     // of the last of them, and when that was
+  WallTime failed_at{};
 };
 
 struct RelayFleetTables {  // what is kept for relays that have to be brought up to date

@@ -1,54 +1,74 @@
 #include "service/token_desk.hpp"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "service/introspection.hpp"
-#include "service/loop_impl.hpp"
 #include "service/signed_token_checker.hpp"
 
 namespace turnpike::service {
-namespace {
 
-class TokenDesk final : public TokenChecker {
- public:
-  TokenDesk(const jose::Limits& limits, std::unique_ptr<SignedTokenChecker> verifying,
-            std::unique_ptr<IntrospectingChecker> asking)
-      : limits_(limits), verifying_(std::move(verifying)), asking_(std::move(asking)) {}
-
-  void check(std::string token, std::function<void(epcscf::TokenAnswer)> on_answer) override {
-    auto read = jose::read_token(token, limits_);
-    if (read && verifying_->knows(read->claimed_issuer()))
-      return verifying_->check(std::move(*read), std::move(on_answer));
-    if (asking_) return asking_->check(std::move(token), std::move(on_answer));
-    verifying_->check(std::move(token), std::move(on_answer));
+struct TokenDesk::Checkers {
+  void check(std::string token, std::function<void(epcscf::TokenAnswer)> on_answer) {
+    auto read = jose::read_token(token, limits);
+    if (read && verifying->knows(read->claimed_issuer()))
+      return verifying->check(std::move(*read), std::move(on_answer));
+    if (asking) return asking->check(std::move(token), std::move(on_answer));
+    verifying->check(std::move(token), std::move(on_answer));
   }
 
- private:
-  jose::Limits limits_;
-  std::unique_ptr<SignedTokenChecker> verifying_;
-  std::unique_ptr<IntrospectingChecker> asking_;
+  jose::Limits limits;
+  std::unique_ptr<SignedTokenChecker> verifying;
+  std::unique_ptr<IntrospectingChecker> asking;
+  std::size_t waiting = 0;  // answers that are owed
 };
 
-}  // namespace
+TokenDesk::TokenDesk(boost::asio::io_context& loop, Log& log)
+    : loop_(loop), log_(log), is_here_(std::make_shared<bool>(true)) {}
+TokenDesk::~TokenDesk() = default;
 
-std::expected<std::unique_ptr<TokenChecker>, std::string> make_token_desk(boost::asio::io_context& loop,
-                                                                          const TokenSettings& settings,
-                                                                          Log& log) {
-  auto verifying = SignedTokenChecker::make(loop, settings, log);
+std::expected<std::unique_ptr<TokenDesk>, std::string> TokenDesk::make(boost::asio::io_context& loop,
+                                                                       const TokenSettings& settings,
+                                                                       Log& log) {
+  std::unique_ptr<TokenDesk> desk{new TokenDesk{loop, log}};
+  if (auto done = desk->reconfigure(settings); !done) return std::unexpected(std::move(done.error()));
+  return desk;
+}
+
+std::expected<void, std::string> TokenDesk::reconfigure(const TokenSettings& settings) {
+  auto verifying = SignedTokenChecker::make(loop_, settings, log_);
   if (!verifying) return std::unexpected(verifying.error());
   std::unique_ptr<IntrospectingChecker> asking;
   if (settings.introspection) {
-    auto made = IntrospectingChecker::make(loop, settings, log);
+    auto made = IntrospectingChecker::make(loop_, settings, log_);
     if (!made) return std::unexpected(made.error());
     asking = std::move(*made);
   }
-  return std::make_unique<TokenDesk>(settings.limits.jose, std::move(*verifying), std::move(asking));
+  checkers_.push_back({settings.limits.jose, std::move(*verifying), std::move(asking)});
+  drop_retired();
+  return {};
 }
 
-std::expected<std::unique_ptr<TokenChecker>, std::string> make_token_desk(Loop& loop,
-                                                                          const TokenSettings& settings,
-                                                                          Log& log) {
-  return make_token_desk(loop.impl().context, settings, log);
+void TokenDesk::check(std::string token, std::function<void(epcscf::TokenAnswer)> on_answer) {
+  Checkers& checkers = checkers_.back();
+  ++checkers.waiting;
+  checkers.check(std::move(token),
+                 [this, &checkers, on_answer = std::move(on_answer)](const epcscf::TokenAnswer& answer) {
+                   --checkers.waiting;
+                   // Later: it is these checkers who are calling.
+                   if (checkers.waiting == 0 && &checkers != &checkers_.back())
+                     boost::asio::post(loop_, [this, is_here = std::weak_ptr{is_here_}] {
+                       if (!is_here.expired()) drop_retired();
+                     });
+                   on_answer(answer);
+                 });
+}
+
+void TokenDesk::drop_retired() {
+  std::erase_if(checkers_, [this](const Checkers& checkers) {
+    return checkers.waiting == 0 && &checkers != &checkers_.back();
+  });
 }
 
 }  // namespace turnpike::service

@@ -1,0 +1,84 @@
+// Which sections make sense together: a process is a relay, an eP-CSCF, a home core, or several of them.
+#include <algorithm>
+
+#include "program/config_sections.hpp"
+
+namespace turnpike::program {
+namespace {
+
+// Complains about a table, "credentials.static", that is there.
+void refuse_table(TableReader& root, std::string_view section, std::string_view key, std::string_view why) {
+  const Node* table = root.find(section);
+  if (table != nullptr && !key.empty()) table = table->find(key);
+  if (table == nullptr) return;
+  const std::string path = key.empty() ? std::string{section} : std::string{section} + '.' + std::string{key};
+  root.complain(path, table->line, std::string{why});
+}
+
+void check_relay_alone(TableReader& root) {
+  refuse_table(root, "credentials", "static",
+               "found without [turn], allowed: beside it alone, as its users log in at the relay of this "
+               "process");
+  refuse_table(root, "credentials", "interface",
+               "found without [turn], allowed: beside it alone, as it is how issuers reach the relay of this "
+               "process");
+}
+
+// Pushed credentials come in by the administrator's socket, from the eP-CSCF of the same process, or from
+// issuers; or they go out to other relays.
+void check_pushed(const Config& config, TableReader& root) {
+  if (!config.credentials.pushed) return;
+  if (!config.turn && config.relays.empty())
+    return refuse_table(root, "credentials", "pushed",
+                        "found without [turn] and [[relays]], allowed: beside one of them, as a relay has to "
+                        "be told of these credentials");
+  if (!config.turn || !config.admin_socket.empty() || config.epcscf || config.relay_interface) return;
+  const Node* pushed = root.find("credentials")->find("pushed");
+  root.complain("admin.socket", pushed->line,
+                "missing, allowed: the path of a socket, as credentials are pushed over it");
+}
+
+// An eP-CSCF without [turn] has to be told what the relays elsewhere are.
+void check_handing_out(const Config& config, TableReader& root) {
+  const EpcscfConfig& epcscf = *config.epcscf;
+  const int line = root.find("epcscf")->line;
+  if (epcscf.sources.empty()) {
+    const Node* handed_out = root.find("epcscf")->find("credentials");
+    if (handed_out == nullptr || handed_out->find("sources") == nullptr)
+      root.complain("credentials", line,
+                    "missing, allowed: at least one of [credentials.computed], [credentials.pushed] and "
+                    "[credentials.token], or [epcscf.credentials] sources = [] where nothing is handed out");
+    return;
+  }
+  if (config.credentials.realm.empty())
+    root.complain("credentials.realm", line,
+                  "missing, allowed: the realm of the relays for which credentials are made, as there is no "
+                  "[turn]");
+  if (epcscf.uris.empty())
+    root.complain(
+        "credentials.uris", line,
+        "missing, allowed: a list of \"turn:HOST:PORT?transport=udp\", or [[relays]], as there is no "
+        "[turn]");
+}
+
+}  // namespace
+
+void check_roles(const Config& config, TableReader& root) {
+  if (!config.turn && !config.epcscf && !config.ims)
+    return root.missing("turn", "at least one of [turn], [epcscf] and [ims], which say what is served");
+  if (!config.epcscf)
+    refuse_table(
+        root, "relays", "",
+        "found without [epcscf], allowed: beside it alone, as it is what pushes credentials to them");
+  if (!config.turn && !config.epcscf)
+    return refuse_table(root, "credentials", "",
+                        "found beside [ims] alone, allowed: with [turn] or [epcscf], as a home core has no "
+                        "use for them");
+  if (!config.turn) {
+    check_relay_alone(root);
+    check_handing_out(config, root);
+  }
+  check_pushed(config, root);
+}
+
+}  // namespace turnpike::program
