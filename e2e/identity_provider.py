@@ -20,10 +20,10 @@ REDIRECT = "http://127.0.0.1/back"
 
 
 class IdentityProvider:
-    """`users` are {name: {"impi", "impus", "wwsf"}}: what the tokens of each say."""
+    """`users` are {name: {"impi", "impus", "wwsf", "pool"}}: what the tokens of each say."""
 
     def __init__(self, users, seconds=600, certificate=None):
-        self.port = world.free_port(kind=world.socket.SOCK_STREAM)
+        self.port = world.free_port()
         self.certificate = certificate  # (key file, certificate file)
         self.issuer = f"{'https' if certificate else 'http'}://{world.V4}:{self.port}"
         self.client, self.secret = "epcscf", secrets.token_urlsafe(16)
@@ -89,6 +89,18 @@ class IdentityProvider:
 
     def introspect(self, token):
         return self.post("/token/introspection", token=token, client_id=self.client, client_secret=self.secret)
+
+    def tables(self, audience=AUDIENCE):
+        """The part of [epcscf.tokens] that takes this provider's signed tokens."""
+        return f'[[epcscf.tokens.issuers]]\nissuer = "{self.issuer}"\naudience = "{audience}"\njwks_uri = "{self.issuer}/jwks"'
+
+    def introspection(self, endpoint=None):
+        """The part that asks it about the others."""
+        return (
+            f'[epcscf.tokens.introspection]\nendpoint = "{endpoint or self.issuer + "/token/introspection"}"\n'
+            f'client_id = "{self.client}"\nclient_secret = "{self.secret}"\nissuer = "{self.issuer}"\n'
+            f'audience = "{AUDIENCE}"\ncache_seconds = 0'
+        )
 
     def revoke(self, token):
         self.post("/token/revocation", token=token, client_id="wic")

@@ -5,6 +5,7 @@ import unittest
 
 import epcscf
 import hss
+import identity_provider
 import kamailio_core
 import sip
 import turn
@@ -30,12 +31,10 @@ class WithKamailio(world.Case):
     def setUpClass(cls):
         cls.core = cls.kept(kamailio_core.KamailioCore([subscriber(*ALICE), subscriber(*BOB)]))
         cls.peer = cls.kept(world.EchoPeer())
-        cls.server = cls.kept(epcscf.EpCscf(cls.core.uri))
-
-    @classmethod
-    def kept(cls, server):
-        cls.addClassCleanup(server.clean_up)
-        return server.start()
+        claims = {"impi": "alice@ims.example", "impus": ["sip:alice@ims.example"]}
+        cls.provider = cls.kept(identity_provider.IdentityProvider({"alice": claims}))
+        tokens = f'authz_server = "{cls.provider.issuer}"\n{cls.provider.tables()}'
+        cls.server = cls.kept(epcscf.EpCscf(cls.core.uri, sections={"epcscf.tokens": tokens}))
 
     def wic(self, user, password=""):
         agent = self.server.wic(user, password)
@@ -81,6 +80,22 @@ class WithKamailio(world.Case):
             self.assertEqual(closed.code, 1000)
         self.assertTrue(world.eventually(lambda: not client.echoes(seconds=0.2)), "it relays on and on")
         self.assert_refused(credential)
+
+    def test_registers_by_a_token_whom_the_core_then_does_not_challenge(self):
+        token = self.provider.token("alice")
+        agent = self.wic("alice")
+        self.core.hss.asked.clear()
+        answer = agent.register(ASKING, authorization=sip.bearer(token))
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual([command for command, _, _ in self.core.hss.asked], [hss.UAR, hss.SAR])
+        self.assertIn("<sip:alice@ims.example>", answer.header("P-Associated-URI"))
+        client = self.assert_relays(password_value(answer))
+        try:
+            self.assertEqual(agent.register(expires=0, authorization=sip.bearer(token)).status, 200)
+        except websocket.Closed as closed:
+            self.assertEqual(closed.code, 1000)
+        self.assertTrue(world.eventually(lambda: not client.echoes(seconds=0.2)), "it relays on and on")
+        self.assert_refused(password_value(answer))
 
     def test_refuses_a_wrong_password_without_credentials(self):
         agent = self.wic("alice", "wrong")

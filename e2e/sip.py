@@ -88,6 +88,11 @@ def split_outside_quotes(text, separator=","):
     return parts
 
 
+def bearer(token, bare=False):
+    """The Authorization that shows a token: as TS 24.371 spells it, or, bare, RFC 8898."""
+    return f"Bearer {token}" if bare else f'Bearer access_token="{token}"'
+
+
 def digest(challenge, username, password, method, uri):
     """The Authorization that answers a challenge: RFC 2617 with qop=auth, and SHA-256 of RFC 8760."""
     said = parameters(challenge)
