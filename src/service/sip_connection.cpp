@@ -1,5 +1,6 @@
 #include "service/sip_connection.hpp"
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 
 #include "service/addresses.hpp"
@@ -9,6 +10,8 @@ namespace {
 
 // RFC 3261 section 17.1.1.2: 64 * T1, after which nobody waits for an answer any more.
 constexpr std::chrono::seconds transaction_life{32};
+// Of one turn, after which they do not wait for its end.
+constexpr std::size_t burst_bytes = 64 * 1024;
 
 }  // namespace
 
@@ -40,6 +43,7 @@ void SipConnection::start() {
   is_connected_ = true;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.set_option(asio::socket_base::keep_alive(true), ignored);
+  socket_.non_blocking(true, ignored);
   read();
   if (!waiting_.empty()) write();
 }
@@ -52,7 +56,21 @@ void SipConnection::send(std::string bytes) {
     waiting_ = std::move(bytes);
   else
     waiting_ += bytes;
-  if (is_connected_ && writing_.empty()) write();
+  if (!is_connected_ || !writing_.empty()) return;
+  if (waiting_.size() >= burst_bytes)
+    write();
+  else
+    flush_later();
+}
+
+// Behind whatever has become ready in this turn: a busy node has much to say to its core, and a write for
+// each message costs both of them more than the message does.
+void SipConnection::flush_later() {
+  if (std::exchange(is_flush_due_, true)) return;
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    self->is_flush_due_ = false;
+    if (!self->is_over_ && self->writing_.empty() && !self->waiting_.empty()) self->write();
+  });
 }
 
 void SipConnection::write() {
@@ -100,6 +118,9 @@ void SipConnection::close() {
   if (std::exchange(is_over_, true)) return;
   ErrorCode ignored;
   timer_.cancel();
+  // What waits for the end of this turn goes now, as far as the socket takes it.
+  if (is_connected_ && writing_.empty() && !waiting_.empty())
+    (void)socket_.write_some(asio::buffer(waiting_), ignored);
   socket_.close(ignored);
 }
 

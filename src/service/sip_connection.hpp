@@ -27,12 +27,14 @@ class SipConnection : public std::enable_shared_from_this<SipConnection> {
 
   void connect();  // its socket is closed yet
   void start();    // its socket is connected
+  // What is sent in one turn of the loop leaves together, at its end.
   void send(std::string bytes);
   void close();
 
  private:
   void read();
   void on_read(const ErrorCode& error, std::size_t count);
+  void flush_later();
   void write();
   void end(bool is_failed);
   [[nodiscard]] bool has_sent_lately() const;
@@ -48,6 +50,7 @@ class SipConnection : public std::enable_shared_from_this<SipConnection> {
   std::string waiting_{};
   Instant sent_at_ = Instant::min();
   bool is_connected_ = false;
+  bool is_flush_due_ = false;  // at the end of this turn
   bool is_over_ = false;
 };
 

@@ -60,6 +60,18 @@ class RunningEndpoint {
   void send(const Hop& to, std::string bytes) {
     EXPECT_TRUE(loop_.ask([&] { endpoint_->send(to, std::move(bytes)); }));
   }
+  // In one turn of the loop.
+  void send_all(const Hop& to, std::vector<std::string> messages) {
+    EXPECT_TRUE(loop_.ask([&] {
+      for (std::string& bytes : messages) endpoint_->send(to, std::move(bytes));
+    }));
+  }
+  void send_all_and_stop(const Hop& to, std::vector<std::string> messages) {
+    EXPECT_TRUE(loop_.ask([&] {
+      for (std::string& bytes : messages) endpoint_->send(to, std::move(bytes));
+      endpoint_->stop();
+    }));
+  }
   [[nodiscard]] const SipEndpointCounts& counts() const { return endpoint_->counts(); }
   void stop() {
     EXPECT_TRUE(loop_.ask([&] { endpoint_->stop(); }));
@@ -91,6 +103,31 @@ TEST(SipEndpoint, CarriesLargeMessagesOverUdp) {
   peer.send_to(endpoint.udp(), large);
   ASSERT_TRUE(endpoint.watcher.wait_for_messages(1));
   EXPECT_TRUE(endpoint.watcher.messages().front().second == large);
+}
+
+TEST(SipEndpoint, GathersWhatOneTurnSendsOverTcp) {
+  RunningEndpoint endpoint;
+  const TestSipPeer peer{SOCK_STREAM};
+  ASSERT_TRUE(peer.connect(endpoint.tcp()));
+  peer.send(make_message("a"));
+  ASSERT_TRUE(endpoint.watcher.wait_for_messages(1));
+  const Hop from = endpoint.watcher.messages.front().first;
+  endpoint.send_all(from, {"one", "two", "three"});
+  EXPECT_EQ(peer.receive(), "onetwothree");
+  const std::string large(100'000, 'x');
+  endpoint.send_all(from, {"first", large, "between", large, "last"});
+  EXPECT_TRUE(peer.receive(2 * large.size() + 16) == "first" + large + "between" + large + "last");
+}
+
+TEST(SipEndpoint, LosesNothingThatWasSentRightBeforeItStops) {
+  RunningEndpoint endpoint;
+  const TestSipPeer peer{SOCK_STREAM};
+  ASSERT_TRUE(peer.connect(endpoint.tcp()));
+  peer.send(make_message("a"));
+  ASSERT_TRUE(endpoint.watcher.wait_for_messages(1));
+  endpoint.send_all_and_stop(endpoint.watcher.messages.front().first, {"one", "two"});
+  EXPECT_EQ(peer.receive(6), "onetwo");
+  EXPECT_FALSE(peer.receive().has_value());
 }
 
 TEST(SipEndpoint, AnswersOnTheConnectionThatAsked) {
