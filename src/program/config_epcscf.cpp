@@ -129,8 +129,18 @@ void read_door(TableReader& table, service::DoorSettings& door, const std::files
   table.boolean("require_origin", door.requires_origin);
 }
 
+// Over TCP where both nodes can: it carries messages of any size, many in one write, and ends transactions at
+// once that over UDP stay for half a minute.
+std::string uri_of_own_core(const ImsConfig& ims, const std::vector<SipListener>& own) {
+  const auto is_tcp = [](const SipListener& each) { return each.transport == sip::Transport::tcp; };
+  const auto tcp = std::ranges::find_if(ims.listeners, is_tcp);
+  if (tcp == ims.listeners.end() || std::ranges::none_of(own, is_tcp))
+    return "sip:" + ims.listeners.front().address.to_string();
+  return "sip:" + tcp->address.to_string() + ";transport=tcp";
+}
+
 void read_core(TableReader& table, EpcscfConfig& epcscf, const Config& config) {
-  if (config.ims) epcscf.core = "sip:" + config.ims->listeners.front().address.to_string();
+  if (config.ims) epcscf.core = uri_of_own_core(*config.ims, epcscf.core_listeners);
   table.text("core", epcscf.core, text_bytes_max);
   if (epcscf.core.empty()) return table.missing("core", core_allowed);
   const auto uri = sip::Uri::parse(epcscf.core);

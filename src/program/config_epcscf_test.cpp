@@ -34,7 +34,7 @@ TEST(ConfigOfControlPlane, NeedsLittle) {
   const EpcscfConfig& epcscf = *loaded.config.epcscf;
   EXPECT_EQ(epcscf.door.listeners,
             (std::vector<service::DoorListener>{{*SocketAddress::parse("0.0.0.0:8443"), true}}));
-  EXPECT_EQ(epcscf.proxy.core, (sip::Hop{sip::Transport::udp, "127.0.0.1", 5070}));
+  EXPECT_EQ(epcscf.proxy.core, (sip::Hop{sip::Transport::tcp, "127.0.0.1", 5070}));
   EXPECT_EQ(epcscf.proxy.own_host, "127.0.0.1:5072");
   EXPECT_EQ(epcscf.proxy.home_domain, "ims.example");
   EXPECT_EQ(epcscf.proxy.visited_network, "ims.example");
@@ -44,6 +44,21 @@ TEST(ConfigOfControlPlane, NeedsLittle) {
   EXPECT_EQ(ims.core.self, (sip::Hop{sip::Transport::udp, "127.0.0.1", 5070}));
   EXPECT_EQ(ims.core.domain, "ims.example");
   EXPECT_EQ(ims.core.trusted_nodes, Lines{"127.0.0.1"});
+}
+
+TEST(ConfigOfControlPlane, SpeaksTcpWithItsOwnCoreWhereBothListenToIt) {
+  const auto core_of = [](std::string_view own, std::string_view core) {
+    const LoadedConfig loaded =
+        parsed(std::string{home_core} + std::string{core} + std::string{least_epcscf} + std::string{own});
+    EXPECT_EQ(loaded.problems, Lines{});
+    return loaded.config.epcscf->core;
+  };
+  constexpr std::string_view udp_alone = "core_listen = [\"udp:127.0.0.1:5072\"]\n";
+  constexpr std::string_view core_of_udp = "listen = [\"udp:127.0.0.1:5090\"]\n";
+  constexpr std::string_view core_of_both = "listen = [\"udp:127.0.0.1:5090\", \"tcp:127.0.0.1:5091\"]\n";
+  EXPECT_EQ(core_of("", core_of_both), "sip:127.0.0.1:5091;transport=tcp");
+  EXPECT_EQ(core_of("", core_of_udp), "sip:127.0.0.1:5090");
+  EXPECT_EQ(core_of(udp_alone, core_of_both), "sip:127.0.0.1:5090");
 }
 
 TEST(ConfigOfControlPlane, IsPrintedAsItCanBeRead) {
