@@ -29,6 +29,8 @@ std::expected<TlsContext, std::string> load_tls_context(const std::string& certi
   // An idle connection keeps no buffers; sessions are resumed from tickets, of which nothing is kept here.
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // One read of the socket for a record, instead of one for its head and one for the rest.
+  SSL_CTX_set_read_ahead(context.get(), 1);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context.get(), 1);
   if (SSL_CTX_use_certificate_chain_file(context.get(), certificate.c_str()) != 1)

@@ -57,6 +57,7 @@ Wire::Outcome Wire::try_tls_read(void* to, std::size_t size) {
   errno = 0;
   std::size_t count = 0;
   const int result = SSL_read_ex(ssl_.get(), to, size, &count);
+  is_drained_ = result == 1 && SSL_has_pending(ssl_.get()) == 0;
   return outcome_of_tls(result, count);
 }
 

@@ -43,8 +43,9 @@ class Wire {
   }
   template <typename Buffers, typename Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
-    return async_try([buffers](Wire& wire) { return wire.try_read_all(buffers); },
-                     std::forward<Token>(token));
+    // Where the last read has taken all that there was, another one would only be told to wait.
+    return async_try([buffers](Wire& wire) { return wire.try_read_all(buffers); }, std::forward<Token>(token),
+                     is_drained_ ? Stage::waiting : Stage::first);
   }
   template <typename Buffers, typename Token>
   auto async_write_some(const Buffers& buffers, Token&& token) {
@@ -62,15 +63,18 @@ class Wire {
   struct FreeSsl {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
-  enum class Stage : std::uint8_t { first, later, done };
+  enum class Stage : std::uint8_t { waiting, first, later, done };
 
   template <typename Attempt, typename Token>
-  auto async_try(Attempt attempt, Token&& token) {
+  auto async_try(Attempt attempt, Token&& token, Stage begin = Stage::first) {
     return asio::async_compose<Token, void(ErrorCode, std::size_t)>(
-        [this, attempt, stage = Stage::first, outcome = Outcome{}](auto& self,
-                                                                   ErrorCode waited = {}) mutable {
+        [this, attempt, stage = begin, outcome = Outcome{}](auto& self, ErrorCode waited = {}) mutable {
           if (stage == Stage::done) return self.complete(outcome.error, outcome.count);
           if (waited) return self.complete(waited, 0);
+          if (stage == Stage::waiting) {
+            stage = Stage::later;
+            return socket_.async_wait(Wait::wait_read, std::move(self));
+          }
           outcome = attempt(*this);
           if (outcome.wants) {
             stage = Stage::later;
@@ -91,6 +95,7 @@ class Wire {
     if (!ssl_) {
       Outcome outcome;
       outcome.count = socket_.read_some(buffers, outcome.error);
+      is_drained_ = !outcome.error && outcome.count < asio::buffer_size(buffers);
       return settle(outcome, Wait::wait_read);
     }
     for (auto at = asio::buffer_sequence_begin(buffers); at != asio::buffer_sequence_end(buffers); ++at)
@@ -121,6 +126,7 @@ class Wire {
 
   TcpSocket socket_;
   std::unique_ptr<SSL, FreeSsl> ssl_{};
+  bool is_drained_ = false;  // as far as one can tell; a wait is told of what has come meanwhile
   bool has_said_goodbye_ = false;
 };
 
