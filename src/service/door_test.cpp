@@ -270,6 +270,30 @@ TEST(SecureDoor, CarriesMessagesOverTls) {
   EXPECT_TRUE(door.watcher.connected().front().second.is_secure);
 }
 
+// Many records in one read of the socket, one record in many, and the end of one with the beginning of
+// another.
+TEST(SecureDoor, HandsOnEveryMessageHoweverItsRecordsArrive) {
+  DoorSettings settings;
+  settings.limits.messages_per_second = 1'000'000;
+  RunningDoor door{settings, true};
+  Client client = door.connect();
+  ASSERT_TRUE(client.start_tls(TLS1_3_VERSION));
+  ASSERT_TRUE(client.upgrade());
+  std::vector<std::string> expected;
+  for (std::size_t i = 0; i < 300; ++i)
+    expected.emplace_back(i % 50 == 49 ? 20'000 + i : 1 + i * 7 % 900, static_cast<char>('a' + i % 26));
+  std::string frames;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    frames += Client::make_frame(Client::text, expected[i]);
+    if (i % 3 == 0) continue;
+    ASSERT_TRUE(client.send(std::exchange(frames, {})));
+  }
+  ASSERT_TRUE(client.send(frames));
+  ASSERT_TRUE(door.watcher.wait([&] { return door.watcher.messages().size() == expected.size(); }));
+  for (std::size_t at = 0; at < expected.size(); ++at)
+    ASSERT_TRUE(door.watcher.messages()[at].second == expected[at]) << at;
+}
+
 TEST(SecureDoor, SpeaksNoTlsBelow12) {
   RunningDoor door{{}, true};
   EXPECT_FALSE(door.connect().start_tls(TLS1_1_VERSION));
