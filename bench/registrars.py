@@ -1,5 +1,6 @@
-"""Starts and stops the two SIP servers of bench/registration_vs_kamailio, each on one core and on fresh ports."""
+"""Starts and stops the SIP servers of bench/registration_vs_kamailio, each on one core and on fresh ports."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
@@ -16,6 +18,7 @@ HOST = "127.0.0.1"
 HOME = "ims.example"
 PASSWORD = "correct-horse-battery"
 USERS = "load"
+SETTLED_SECONDS = 0.3  # seconds in which no process comes or goes: the server has made all of its own
 SCRIPT = pathlib.Path(__file__).resolve().parent / "registrar.cfg"
 
 
@@ -42,23 +45,44 @@ def proportional_bytes(pids):
     return total
 
 
-class Registrar:
+@contextlib.contextmanager
+def in_background(work):
+    """A thread that does it while the block runs; what it raises is raised at the end of the block."""
+    raised = []
+
+    def run():
+        try:
+            work()
+        except Exception as error:  # for the thread that waits
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.join()
+    if raised:
+        raise raised[0]
+
+
+class Server:
+    """One server on one core. `ready_port` takes TCP connections once it serves."""
+
     name = ""
     start_seconds = 60  # the database of ten thousand users takes its time
 
-    def __init__(self, cpu, users):
+    def __init__(self, cpu):
         self.cpu = cpu
-        self.users = users
-        self.port = free_port()
+        self.ready_port = free_port()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"bench_{self.name}_"))
         self.process = None
 
-    @property
-    def uri(self):
-        return f"ws://{HOST}:{self.port}"
-
     def prepare(self):
         pass
+
+    def command(self):
+        raise NotImplementedError
 
     def __enter__(self):
         try:
@@ -91,44 +115,109 @@ class Registrar:
         deadline = time.monotonic() + self.start_seconds
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                socket.create_connection((HOST, self.port), 0.2).close()
-                return
+                socket.create_connection((HOST, self.ready_port), 0.2).close()
+                return self._settle()
             except OSError:
                 time.sleep(0.05)
         output = (self.folder / "output").read_text(errors="replace").strip()
-        raise BenchError(f"{self.name} does not listen on port {self.port}: {output[-500:]}")
+        raise BenchError(f"{self.name} does not listen on port {self.ready_port}: {output[-500:]}")
+
+    def _settle(self):
+        """Kamailio listens before it forks, and whoever counts its processes then counts one of ten."""
+        seen, since = self.pids(), time.monotonic()
+        while time.monotonic() - since < SETTLED_SECONDS:
+            time.sleep(0.02)
+            if (now := self.pids()) != seen:
+                seen, since = now, time.monotonic()
 
     def pids(self):
-        return children_of(self.process.pid)
+        return sorted(children_of(self.process.pid))
+
+
+class Registrar(Server):
+    """What the load registers with. `core` is the Core that it forwards to; None: it is edge and registrar in one."""
+
+    def __init__(self, cpu, users, certificate=None, core=None):
+        super().__init__(cpu)
+        self.users, self.certificate, self.core = users, certificate, core
+
+    @property
+    def uri(self):
+        return f"{'wss' if self.certificate else 'ws'}://{HOST}:{self.ready_port}"
 
 
 class Kamailio(Registrar):
-    """Debian's, as a registrar: pv_www_authenticate, usrloc in memory, one worker for WebSockets."""
+    """Debian's, with one worker for WebSockets and one for UDP.
+
+    As a registrar: pv_www_authenticate, usrloc in memory. As an edge: Path, and every REGISTER on to the core.
+    """
 
     name = "kamailio"
 
     def prepare(self):
-        text = SCRIPT.read_text().replace("127.0.0.1:PORT", f"{HOST}:{self.port}").replace('"PASSWORD"', f'"{PASSWORD}"')
+        text = SCRIPT.read_text()
+        addresses = {"PORT": self.ready_port, "EDGE": free_port(), "CORE": self.core.ready_port if self.core else 0}
+        for word, port in addresses.items():
+            text = text.replace(f"127.0.0.1:{word}", f"{HOST}:{port}")
+        text = text.replace('"PASSWORD"', f'"{PASSWORD}"')
+        if self.core:
+            text = text.replace("CORE_TRANSPORT", self.core.transport)
         (self.folder / "registrar.cfg").write_text(text)
+        if self.certificate:
+            certificate, key = self.certificate
+            (self.folder / "tls.cfg").write_text(f"""[server:default]
+method = TLSv1.2+
+certificate = {certificate}
+private_key = {key}
+""")
 
     def command(self):
-        return ["/usr/sbin/kamailio", "-f", str(self.folder / "registrar.cfg"), "-DD", "-E", "-m", "512", "-M", "64",
-                "-Y", str(self.folder), "-P", str(self.folder / "pid")]  # fmt: skip
+        flags = (["-A", "SECURE"] if self.certificate else []) + (["-A", "AS_EDGE"] if self.core else [])
+        return ["/usr/sbin/kamailio", *flags, "-f", str(self.folder / "registrar.cfg"), "-DD", "-E", "-m", "512",
+                "-M", "64", "-Y", str(self.folder), "-P", str(self.folder / "pid")]  # fmt: skip
 
 
-class Edge(Registrar):
-    """turnpike: eP-CSCF and home core in one process. `source` is how it provisions, None: not at all."""
+def make_certificate(program, folder):
+    """(certificate, key), the same for both servers: ECDSA P-256."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    made = subprocess.run(
+        [program, "key", "certificate", "--certificate", str(certificate), "--key", str(key), "--name", "localhost"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if made.returncode != 0:
+        raise BenchError(f"no certificate can be made: {made.stderr.strip()}")
+    return certificate, key
+
+
+class Turnpike(Server):
+    """One process of turnpike; the sections of its configuration say what it is."""
 
     name = "turnpike"
 
-    def __init__(self, cpu, users, program, source):
-        super().__init__(cpu, users)
+    def __init__(self, cpu, program):
+        super().__init__(cpu)
         self.program = program
-        self.source = source
 
-    def prepare(self):
+    def write_config(self, *sections):
+        config = self.folder / "turnpike.toml"
+        config.touch(mode=0o600)
+        config.write_text("\n".join([f"""[turn]
+listen = ["udp:{HOST}:{free_port()}"]
+realm = "{HOME}"
+server_name = "turn.{HOME}"
+relay_addresses = ["{HOST}"]
+relay_ports = [10000, 32000]
+shards = 1
+[admin]
+socket = "{self.folder / 'admin.sock'}"
+[credentials.computed]
+secrets = [{{ id = "k1", secret = "a-shared-secret-of-thirty-two-bytes" }}]
+""", *sections]))  # fmt: skip
+
+    def home_core(self, port, users):
+        """The section [ims], and its database filled."""
         database = self.folder / "subscribers.db"
-        rows = "".join(f"{USERS}{i}@{HOME},sip:{USERS}{i}@{HOME},{PASSWORD}\n" for i in range(self.users))
+        rows = "".join(f"{USERS}{i}@{HOME},sip:{USERS}{i}@{HOME},{PASSWORD}\n" for i in range(users))
         (self.folder / "users.csv").write_text("impi,impus,password\n" + rows)
         imported = subprocess.run(
             [self.program, "subscriber", "import", str(self.folder / "users.csv"), "--database", str(database)],
@@ -136,34 +225,63 @@ class Edge(Registrar):
         )  # fmt: skip
         if imported.returncode != 0:
             raise BenchError(f"the users cannot be imported: {imported.stderr.strip()}")
-        core = free_port()
-        relay = free_port()
-        sources = f'sources = ["{self.source}"]' if self.source else "sources = []"
-        config = self.folder / "turnpike.toml"
-        config.touch(mode=0o600)
-        config.write_text(f"""
-[turn]
-listen = ["udp:{HOST}:{relay}"]
+        return f"""[ims]
+listen = ["udp:{HOST}:{port}", "tcp:{HOST}:{port}"]
+database = "{database}"
 realm = "{HOME}"
-server_name = "turn.{HOME}"
-relay_addresses = ["{HOST}"]
-relay_ports = [10000, 32000]
-shards = 1
-[credentials.computed]
-secrets = [{{ id = "k1", secret = "a-shared-secret-of-thirty-two-bytes" }}]
-[credentials.pushed]
+"""
+
+    def command(self):
+        return [self.program, "serve", "--config", str(self.folder / "turnpike.toml")]
+
+
+class Core(Turnpike):
+    """turnpike's home core in a process of its own, for edges; it is not what is measured."""
+
+    name = "core"
+
+    def __init__(self, cpu, users, program, transport):
+        super().__init__(cpu, program)
+        self.users, self.transport = users, transport
+
+    def prepare(self):
+        self.write_config(self.home_core(self.ready_port, self.users))
+
+
+class Edge(Turnpike, Registrar):
+    """turnpike's eP-CSCF, before a home core in the same process or before `core`.
+
+    `source` is how it provisions, None: not at all.
+    """
+
+    name = "turnpike"
+
+    def __init__(self, cpu, users, program, source, certificate=None, core=None, transport="tcp"):
+        Registrar.__init__(self, cpu, users, certificate, core)
+        self.program, self.source, self.transport = program, source, transport
+
+    def prepare(self):
+        sections, core_port, transport = [], free_port(), self.transport
+        if self.core:
+            core_port, transport = self.core.ready_port, self.core.transport
+        else:
+            sections.append(self.home_core(core_port, self.users))
+        door = f'listen = ["ws:{HOST}:{self.ready_port}"]\nallow_cleartext = true'
+        if self.certificate:
+            certificate, key = self.certificate
+            door = f'listen = ["wss:{HOST}:{self.ready_port}"]\ncertificate = "{certificate}"\nkey = "{key}"'
+        mw = free_port()
+        self.write_config(*sections, f"""[credentials.pushed]
 [credentials.token]
 keys = [{{ kid = "k1", key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", alg = "A256GCM" }}]
-[admin]
-socket = "{self.folder / 'admin.sock'}"
 [epcscf]
-listen = ["ws:{HOST}:{self.port}"]
-allow_cleartext = true
+{door}
 home_domain = "{HOME}"
-core = "sip:{HOST}:{core}"
+core = "sip:{HOST}:{core_port};transport={transport}"
+core_listen = ["udp:{HOST}:{mw}", "tcp:{HOST}:{mw}"]
 reg_event = false
 [epcscf.credentials]
-{sources}
+sources = [{f'"{self.source}"' if self.source else ''}]
 [epcscf.limits]
 connections_total = 100000
 connections_per_source = 100000
@@ -172,11 +290,4 @@ messages_per_second = 1000000
 registrations_total = 200000
 transactions_total = 200000
 idle_timeout_seconds = 3600
-[ims]
-listen = ["udp:{HOST}:{core}"]
-database = "{database}"
-realm = "{HOME}"
-""")
-
-    def command(self):
-        return [self.program, "serve", "--config", str(self.folder / "turnpike.toml")]
+""")  # fmt: skip
