@@ -81,7 +81,9 @@ CredentialDesk::Outcome CredentialDesk::make(const RegisterRequest& request, Reg
     outcome.push = PushId{++last_push_};
     board_.emit(PushCredential{*outcome.push, *outcome.provision.push});
   }
-  registration.last_end = outcome.provision.entries.front().expires_at;
+  // Of names that tell their end; what is pushed has a name of its own.
+  if (outcome.provision.source == credentials::Source::computed)
+    registration.last_end = outcome.provision.entries.front().expires_at;
   const WallTime last_end = provisioning::find_last_end(outcome.provision);
   registration.credentials_until = std::max(registration.credentials_until.value_or(last_end), last_end);
   return outcome;

@@ -178,6 +178,8 @@ void Registrar::on_accepted(RegisterRequest request, const sip::Message& respons
     on_removed(request, now);
     return pass_back(request, response, nullptr, now);
   }
+  // Those who asked at the same time may have taken the last places. What the core holds now ends by itself.
+  if (const auto limit = find_limit(request)) return refuse(request, {503, "", *limit}, now);
   Registration& registration = bind(request, response, lifetime, now);
   if (request.wants_credentials())
     provision(std::move(request), response, registration, now);

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 #include "epcscf/registrar.hpp"
 #include "epcscf/test_world.hpp"
 
@@ -115,6 +118,24 @@ TEST(RegistrationLife, AnOperatorEndsIt) {
   ASSERT_EQ(world.closes.size(), 1U);
   EXPECT_EQ(world.closes[0].flow, alice_flow);
   EXPECT_EQ(world.proxy.deregister("alice@ims.example", world.now), 0U);
+}
+
+TEST(RegistrationLife, LimitsHoldForThoseWhoAskAtTheSameTime) {
+  Settings settings = make_settings();
+  settings.limits.registrations_per_impi_max = 1;
+  World world{settings};
+  const Ask first{.authorization = digest_answer};
+  const Ask second{.authorization = digest_answer, .instance = "urn:uuid:2"};
+  world.connect(bob_flow);
+  world.send(world.make_register(first));
+  world.send(world.make_register(second), bob_flow);
+  world.answer_core(world.take_core("REGISTER"), 200, world.make_accepted(first));
+  world.answer_core(world.take_core("REGISTER"), 200, world.make_accepted(second));
+  EXPECT_EQ(status(world.take_client()), 200);
+  const std::string refused = world.take_client(bob_flow);
+  EXPECT_EQ(status(refused), 503);
+  EXPECT_FALSE(holds(refused, "turn-credentials"));
+  EXPECT_EQ(world.proxy.counters().registrations_active, 1U);
 }
 
 TEST(RegistrationLife, LimitsHold) {
@@ -238,6 +259,20 @@ TEST(Provisioning, FallsBackWhereNoRelayAnswersInTime) {
   world.proxy.on_push_done(world.pushes[0].id, true, world.now);
   world.drain();
   EXPECT_TRUE(world.to_client.empty());
+}
+
+TEST(Provisioning, WhatStandsInHasANewNameEachTime) {
+  World world{make_pushing_settings()};
+  std::set<std::string> answers;
+  for (int time = 0; time < 3; ++time) {
+    world.send(world.make_register({.authorization = digest_answer}));
+    world.answer_core(world.take_core("REGISTER"), 200, world.make_accepted());
+    ASSERT_FALSE(world.pushes.empty());
+    world.proxy.on_push_done(world.pushes.back().id, false, world.now);
+    world.drain();
+    answers.insert(value(world.take_client(), "Turn-Credentials"));
+  }
+  EXPECT_EQ(answers.size(), 3U);
 }
 
 TEST(Provisioning, GoesWithoutCredentialsWhereNothingStandsIn) {

@@ -43,7 +43,7 @@ struct Registration {
   bool is_ended_by_token = false;        // expires_at is the token's end
   bool is_pool_identity = false;
   std::optional<WallTime> credentials_until{};  // the last of those that were made ends
-  std::optional<WallTime> last_end{};           // of the newest credential
+  std::optional<WallTime> last_end{};           // of the newest computed credential
 
   [[nodiscard]] bool has_identity(std::string_view canonical) const;
   [[nodiscard]] Instant ends_at() const {
