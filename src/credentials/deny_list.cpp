@@ -9,7 +9,6 @@ namespace turnpike::credentials {
 using By = Revocation::By;
 
 bool DenyList::add(const Revocation& revocation, WallTime wall) {
-  if (revocation.until <= wall) return true;  // the credential has ended by itself
   Ends& ends = ends_[static_cast<std::size_t>(revocation.by)];
   const auto known = ends.find(revocation.value);
   if (known != ends.end()) {
@@ -17,7 +16,8 @@ bool DenyList::add(const Revocation& revocation, WallTime wall) {
     return true;
   }
   if (size() >= entries_max) drop_ended(wall);
-  if (size() >= entries_max) return false;
+  // What has ended by itself is kept where there is room: the clock may be set back.
+  if (size() >= entries_max) return revocation.until <= wall;
   ends.emplace(revocation.value, revocation.until);
   first_end_ = std::min(first_end_, revocation.until);
   return true;
