@@ -69,6 +69,7 @@ RelayHost::~RelayHost() {
 void RelayHost::start() {
   ports_.clear();
   ids_.clear();
+  ++starts_;
   process_ = std::make_unique<Process>(settings_, random_.fork());
 }
 
@@ -164,6 +165,9 @@ void RelayHost::reconfigure(credentials::RegistrySettings settings) {
 }
 
 const turn::Counters& RelayHost::counters() const { return process_->engine.counters(); }
+std::vector<turn::AllocationView> RelayHost::allocations() const {
+  return process_->engine.list_allocations(SIZE_MAX, world_->moment());
+}
 credentials::Registry& RelayHost::registry() { return process_->registry; }
 turn::PlainCommons& RelayHost::commons() { return process_->commons; }
 

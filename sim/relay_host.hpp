@@ -82,6 +82,8 @@ class RelayHost final : public Node {
   [[nodiscard]] const turn::Counters& counters() const;
   credentials::Registry& registry();
   turn::PlainCommons& commons();
+  [[nodiscard]] std::vector<turn::AllocationView> allocations() const;
+  [[nodiscard]] std::uint64_t starts() const { return starts_; }  // of processes
   [[nodiscard]] std::size_t open_ports() const { return ports_.size(); }
   [[nodiscard]] const std::vector<turn::Report>& reports() const { return reports_; }
   [[nodiscard]] SocketAddress listener(std::size_t index = 0) const {
@@ -116,6 +118,7 @@ class RelayHost final : public Node {
   SeededRandom random_;
   std::vector<RelayObserver*> observers_;
   std::unique_ptr<Process> process_;
+  std::uint64_t starts_ = 0;
   Alarm alarm_;
   std::map<turn::RelayPortId, SocketAddress> ports_;  // open, as bound
   std::map<SocketAddress, turn::RelayPortId> ids_;

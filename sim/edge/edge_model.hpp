@@ -1,0 +1,180 @@
+#pragma once
+// What an edge may do and must do, told a second time and more simply: a reference model that watches the
+// edge's boundary and asks the relays whom they would let in. Its invariants:
+//
+//   - no credential without a registration that the core has granted: none is pushed or handed out, and the
+//   edge
+//     holds no registration that the core has not granted or has ended
+//   - none survives its end: a second after it every relay in step refuses the credential, and nobody's
+//   allocation
+//     stands on it; and no relay takes a credential behind its own end
+//   - never two registrations with one credential, and never the same one twice
+//   - what is handed out is good at the relays in step, and a pushed one was put to a relay before
+//   - credentials go to the WIC that asked for them, over TLS, in the 200 to its REGISTER, and nowhere else
+//   - every request is answered in time, to WICs and to the core, while their connection lives
+//   - no table grows beyond its limit, and when everybody is gone nothing is left
+//
+// A relay is in step when it is alive, reachable, and has acknowledged all that the edge has for it
+// (docs/credential-interface.md): one that has just restarted may take what it was told to refuse, until it
+// is told again, and where the edge died meanwhile, or has let go what a clock that was set back brings to
+// life, until its own end.
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "provisioning/provision.hpp"
+#include "sim/edge/core_host.hpp"
+#include "sim/edge/edge_host.hpp"
+#include "sip/message.hpp"
+
+namespace turnpike::sim {
+
+class EdgeModel final : public EdgeObserver {
+ public:
+  EdgeModel(World& world, EdgeHost& edge, CoreHost& core, RelayInterface& interface,
+            std::vector<RelayHost*> relays);
+
+  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  // Asks the relays; to be called often.
+  void judge();
+  // When everybody is gone, and every time is over.
+  void expect_nothing_left();
+
+  // What the run was good for.
+  struct Tally {
+    std::uint64_t registrations = 0, refreshes = 0, ends = 0, credentials = 0, pushes = 0, revocations = 0;
+    std::uint64_t refused_registers = 0, answers = 0, refusals_at_relays = 0;
+  };
+  [[nodiscard]] const Tally& tally() const { return tally_; }
+  [[nodiscard]] std::size_t active_sessions() const { return active_.size(); }
+
+  void on_client_connected(epcscf::FlowId flow, bool is_secure) override;
+  void on_client_closed(epcscf::FlowId flow) override;
+  void on_from_client(epcscf::FlowId flow, std::string_view text) override;
+  void on_from_core(const SocketAddress& from, std::string_view text) override;
+  void on_token_checked(const std::string& token, const epcscf::TokenAnswer& answer) override;
+  void on_operator_ends(std::string_view impi) override;
+  void on_edge_restarted() override;
+  void on_to_client(epcscf::FlowId flow, std::string_view text) override;
+  void on_to_core(std::string_view text) override;
+  void on_push(const credentials::PushedCredential& credential) override;
+  void on_revoke(const credentials::Revocation& revocation) override;
+  void on_edge_settled() override;
+
+ private:
+  struct Device {  // of a user, and for which of the user's identities
+    std::string impi{};
+    std::string aor{};
+    std::string instance{};
+    auto operator<=>(const Device&) const = default;
+  };
+  struct Session {  // from a registration to its end
+    Device device{};
+    epcscf::FlowId flow{};
+    std::string contact{};
+    Instant expires_at{};
+    std::optional<Instant> given_up_at{};
+    std::optional<Instant> ended_at{};  // nothing for what an edge has left behind that died
+    [[nodiscard]] Instant ends_at() const {
+      return given_up_at ? std::min(*given_up_at, expires_at) : expires_at;
+    }
+  };
+  struct Register {
+    epcscf::FlowId flow{};
+    Device device{};
+    std::string token{};
+    std::string contact{};
+    bool is_wildcard = false;
+    bool asks = false;
+    bool has_proof = false;
+    bool is_own = false;  // From is To
+    bool is_pool = false;
+    std::optional<Instant> sent_at{};  // to the core
+    std::optional<WallTime> token_ends_at{};
+    Session* session = nullptr;  // that its 200 has begun or refreshed
+  };
+  using RegisterKey = std::pair<epcscf::FlowId, std::string>;  // and the branch
+  struct Credential {
+    Session* session = nullptr;
+    provisioning::Entry entry{};  // of what was pushed alone: the username and the end
+    std::vector<credentials::Key> keys{};
+    bool is_handed_out = false;
+    std::optional<Instant> taken_back_at{};
+    Duration clock_then{};  // of the edge when it was handed out, against the clock that is never set
+    // At which start of each relay the edge had told it of the end, when the edge died; 0: it had not.
+    std::vector<std::uint64_t> told_at_start{};
+    [[nodiscard]] std::optional<Instant> ended_at() const;
+  };
+  struct Notice {  // what a NOTIFY says
+    std::string call_id{};
+    std::uint64_t version = 0;
+    std::set<std::string> terminated{};  // contacts that are in no other state
+  };
+  using RequestKey = std::tuple<epcscf::FlowId, std::string, std::string>;  // flow, branch, method
+
+  void violate(std::string what);
+  [[nodiscard]] Instant instant() const { return world_->moment().mono; }
+
+  void read_register(epcscf::FlowId flow, const std::string& branch, const sip::Message& request);
+  void on_core_answer(const sip::Message& response);
+  void on_accepted(Register& asked, const sip::Message& response);
+  void bind(Register& asked, std::chrono::seconds granted);
+  void end(Session& session, Instant at);
+  void end_if(const std::function<bool(const Session&)>& is_meant);
+  void let_time_end_sessions();
+  void read_notify(const std::string& branch, const sip::Message& request);
+  void on_notify_taken(const Notice& notice);
+
+  void expect_answer(std::map<RequestKey, Instant>& open, const RequestKey& key, const sip::Message& request);
+  void on_credentials(epcscf::FlowId flow, const std::string& branch, const sip::Message& response);
+  void on_entry(Session& session, const provisioning::Entry& entry);
+  void check_pushed(const Credential& credential);
+  void check_limits();
+  void check_registrations();
+  void check_answers(std::map<RequestKey, Instant>& open, std::string_view whose);
+
+  [[nodiscard]] bool is_news(std::size_t relay, const Credential& credential) const;
+  // Whether the edge, or a clock, has forgotten what the relay would have to be told again.
+  [[nodiscard]] bool is_forgotten(std::size_t relay, const Credential& credential) const;
+  void watch_clock();
+  void forget_ends();
+  void judge_at(std::size_t relay, const Credential& credential);
+  [[nodiscard]] bool is_taken_by(RelayHost& relay, const Credential& credential) const;
+  void expect_taken(const Credential& credential);
+
+  World* world_;
+  EdgeHost* edge_;
+  CoreHost* core_;
+  RelayInterface* interface_;
+  std::vector<RelayHost*> relays_;
+
+  std::map<epcscf::FlowId, bool> flows_;  // that are open; whether they are secure
+  std::deque<Session> sessions_;
+  std::map<Device, Session*> active_;
+  Session* current_ = nullptr;  // of the input that is being dealt with
+  std::map<RegisterKey, Register> registers_;
+  std::map<std::string, RegisterKey> sent_registers_;  // by the branch towards the core
+  epcscf::FlowId input_flow_{};
+  std::map<std::string, epcscf::TokenIdentity> tokens_;
+  std::map<std::string, Notice> notices_;          // by branch
+  std::map<std::string, std::uint64_t> versions_;  // by Call-ID
+  std::map<std::string, Credential> credentials_;  // by what tells them apart
+  std::map<std::string, const Session*> passwords_;
+  std::map<RequestKey, Instant> open_;       // of clients, and when each has to be answered
+  std::map<RequestKey, Instant> core_open_;  // of the core
+  std::set<RequestKey> core_seen_;
+  std::uint64_t rounds_ = 0;  // of judgement
+  Duration clock_{};          // everybody's, against the one that is never set
+  std::optional<Instant> set_back_at_;
+  Tally tally_;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace turnpike::sim
