@@ -125,7 +125,10 @@ Answer remove_subscriber(const std::string& database, const std::string& impi) {
   const auto removed = book->remove(impi);
   if (!removed) return refuse(describe(database, removed.error()));
   if (!*removed) return say_no(fmt::format("{}: found no {}", database, impi));
-  return say(fmt::format("{} removed from {}\n", impi, database));
+  return say(
+      fmt::format("{0} removed from {1}\nif it is registered, that lasts until its time ends, or until\n"
+                  "  turnpike admin deregister {0} --config FILE\n",
+                  impi, database));
 }
 
 Answer import_subscribers(const std::string& database, const std::string& file) {
