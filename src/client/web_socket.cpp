@@ -47,6 +47,7 @@ class Line {
   virtual void read(beast::flat_buffer& buffer, Done done) = 0;
   virtual void write(const std::string& text, Done done) = 0;
   virtual void say_goodbye(Done done) = 0;
+  virtual const websocket::close_reason& goodbye() = 0;  // of the other side
   virtual beast::tcp_stream& tcp() = 0;
   virtual std::string describe_tls() = 0;
   virtual long verify_result() = 0;
@@ -103,6 +104,7 @@ class LineOver final : public Line {
   void say_goodbye(Done done) override {
     stream_.async_close(websocket::close_code::normal, std::move(done));
   }
+  const websocket::close_reason& goodbye() override { return stream_.reason(); }
   beast::tcp_stream& tcp() override { return beast::get_lowest_layer(stream_); }
   std::string describe_tls() override {
     if constexpr (is_tls) {
@@ -355,7 +357,16 @@ void WebSocket::Impl::write_next() {
 
 void WebSocket::Impl::over(const Error& error) {
   if (closed) return;
-  closed = error == websocket::error::closed ? "the server has closed the connection" : error.message();
+  if (error != websocket::error::closed) {
+    closed = error.message();
+    return;
+  }
+  const websocket::close_reason& goodbye = line_->goodbye();
+  std::string words{goodbye.reason.data(), goodbye.reason.size()};
+  // For a terminal.
+  std::ranges::replace_if(words, [](unsigned char letter) { return letter < 0x20 || letter == 0x7f; }, '?');
+  closed = fmt::format("the server has closed the connection, code {}{}{}", goodbye.code,
+                       words.empty() ? "" : ": ", words);
 }
 
 void WebSocket::Impl::watch(int descriptor) {

@@ -127,7 +127,7 @@ TEST(WebSocket, TellsThatTheServerHasLeft) {
   ASSERT_TRUE(socket);
   socket->send("one");
   EXPECT_EQ(next(*socket), "one");
-  EXPECT_EQ(next(*socket), "closed: the server has closed the connection");
+  EXPECT_EQ(next(*socket), "closed: the server has closed the connection, code 1001");
   socket->send("two");
   socket->close();
 }

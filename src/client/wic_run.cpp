@@ -130,8 +130,7 @@ bool WicRun::connect() {
   timeline_.note("connected to " + socket_->peer(), socket_->tls().empty() ? "without TLS" : socket_->tls());
   if (socket_->tls().empty() && settings_.agent.credentials != CredentialsAsk::none)
     report_.warnings.emplace_back(
-        "The connection is not encrypted: whoever listens reads the login, and a careful server hands out no "
-        "TURN credentials here.");
+        "The connection is not encrypted: whoever listens reads what is said. Use wss://.");
   return true;
 }
 
@@ -161,7 +160,7 @@ bool WicRun::allocate() {
     const bool is_plain = !settings_.door.uri.is_secure;
     fail(fmt::format("Registered, but without TURN credentials{}{}.", no_credentials_.empty() ? "" : ": ",
                      no_credentials_),
-         {is_plain ? "Credentials are handed out over TLS alone: use wss://."
+         {is_plain ? "Use wss://."
                    : "Does the server have a source of credentials and a relay's URI?"});
     return false;
   }
@@ -189,8 +188,8 @@ void WicRun::stay() {
   report_.verdict = fmt::format("{} is registered for {} s{}.", report_.identity, report_.expires.count(),
                                 access_ ? ", with TURN credentials" : "");
   if (!access_ && settings_.agent.credentials != CredentialsAsk::none)
-    report_.warnings.push_back(fmt::format("No TURN credentials that a client over UDP can use{}{}.",
-                                           no_credentials_.empty() ? "" : ": ", no_credentials_));
+    report_.warnings.push_back(
+        fmt::format("No TURN credentials came{}{}.", no_credentials_.empty() ? "" : ": ", no_credentials_));
   if (settings_.hold.count() == 0) return;
   if (await([&] { return refused_.has_value(); }, settings_.hold) || is_cut_off()) {
     if (refused_ && refused_->kind != WicRefused::Kind::flow_closed) {
@@ -408,7 +407,7 @@ void WicRun::on_registered(WicRegistered registered) {
       registered.is_refresh ? "registered again" : "registered",
       fmt::format("for {} s, again in {} s", registered.expires.count(), registered.refresh_after.count()));
   if (registered.credentials) return on_credentials(*registered.credentials);
-  no_credentials_ = registered.warning;
+  no_credentials_ = explain_no_credentials(registered.warning);
 }
 
 void WicRun::on_credentials(const ReadProvision& provision) {

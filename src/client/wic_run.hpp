@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/address.hpp"
@@ -84,6 +85,8 @@ struct WicDiagnosis {
   std::vector<std::string> advice{};
 };
 WicDiagnosis diagnose_refusal(const WicRefused& refused, const WicSettings& settings);
+// Of the Warning of a 200 OK without credentials: why, as the end of a sentence. Other servers' words stay.
+std::string explain_no_credentials(std::string_view warning);
 WicDiagnosis diagnose_call_end(const CallEnded& ended, const std::string& callee);
 std::string format_summary(const WicReport& report);
 std::string format_json(const WicReport& report);  // everything, for programs

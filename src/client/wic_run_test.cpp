@@ -90,6 +90,14 @@ TEST(WicRun, SaysThatTheServerIsSilent) {
   EXPECT_NE(report.verdict.find("said nothing"), std::string::npos) << report.verdict;
 }
 
+TEST(WicWords, SayOnceWhyThereAreNoCredentials) {
+  EXPECT_EQ(explain_no_credentials("No TURN credentials: not_secure"),
+            "they are handed out over TLS alone, and this connection is not encrypted");
+  EXPECT_EQ(explain_no_credentials("No TURN credentials: a_new_reason"), "a_new_reason");
+  EXPECT_EQ(explain_no_credentials("out of stock"), "out of stock");
+  EXPECT_EQ(explain_no_credentials(""), "");
+}
+
 TEST(WicRun, SaysThatTheServerHasLeft) {
   const TinyDoor door{{.messages_max = 2, .answer = test::register_all}};
   auto settings = towards(door);

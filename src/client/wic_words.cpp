@@ -1,10 +1,28 @@
 #include <fmt/format.h>
 
+#include <array>
+#include <utility>
+
 #include "client/wic_run.hpp"
 #include "client/wrapped_text.hpp"
 
 namespace turnpike::client {
 namespace {
+
+constexpr std::string_view no_credentials = "No TURN credentials: ";
+// docs/epcscf.md lists them.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> no_credentials_words{{
+    {"not_secure", "they are handed out over TLS alone, and this connection is not encrypted"},
+    {"third_party", "the REGISTER is for another identity than that of its sender"},
+    {"unauthenticated", "the core did not ask for any proof of who we are"},
+    {"malformed", "the server cannot read what was asked for"},
+    {"unknown_realm", "the server has no relay of the realm that was asked for"},
+    {"unknown_transport", "the server has no relay with the transport that was asked for"},
+    {"no_relay", "the server knows no relay that lives"},
+    {"no_source", "the server does not make the kind that was asked for, or none at all"},
+    {"not_acknowledged", "no relay has taken the credential in time"},
+    {"too_many_pushes", "the server waits for its relays"},
+}};
 
 std::string in_words(const WicRefused& refused) {
   std::string words = fmt::format("{} {}", refused.code, refused.reason);
@@ -104,6 +122,13 @@ WicDiagnosis diagnose_refusal(const WicRefused& refused, const WicSettings& sett
               {"Another registrar may have answered than the one that was meant."}};
   }
   return {};
+}
+
+std::string explain_no_credentials(std::string_view warning) {
+  if (warning.starts_with(no_credentials)) warning.remove_prefix(no_credentials.size());
+  for (const auto& [reason, words] : no_credentials_words)
+    if (warning == reason) return std::string{words};
+  return std::string{warning};
 }
 
 WicDiagnosis diagnose_call_end(const CallEnded& ended, const std::string& callee) {

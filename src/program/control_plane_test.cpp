@@ -198,7 +198,9 @@ TEST(ControlPlane, TellsAnAdministratorWhoIsRegisteredAndEndsIt) {
   EXPECT_EQ(chain.ask({{"command", "deregister"}, {"impi", "alice@ims.example"}})["registrations_ended"], 1);
   const client::WicReport ended = alice.join();
   EXPECT_EQ(ended.exit_status, 1);
-  EXPECT_TRUE(contains(ended.verdict, "is gone")) << ended.verdict;
+  EXPECT_TRUE(
+      contains(ended.verdict, "is gone: the server has closed the connection, code 1000: operator_asked"))
+      << ended.verdict;
   EXPECT_TRUE(contains(chain.log(), "trigger=operator_asked"));
   const Json left = chain.ask({{"command", "registrations"}});
   ASSERT_EQ(left["registrations"].size(), 1U);
