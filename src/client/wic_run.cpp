@@ -160,8 +160,7 @@ bool WicRun::allocate() {
     const bool is_plain = !settings_.door.uri.is_secure;
     fail(fmt::format("Registered, but without TURN credentials{}{}.", no_credentials_.empty() ? "" : ": ",
                      no_credentials_),
-         {is_plain ? "Use wss://."
-                   : "Does the server have a source of credentials and a relay's URI?"});
+         {is_plain ? "Use wss://." : "Does the server have a source of credentials and a relay's URI?"});
     return false;
   }
   auto relay = WicRelay::open(*access_, random_, timeline_);
