@@ -28,13 +28,16 @@ Lines problems_of(const std::string& text) { return parse(text).problems; }
 
 TEST(Roles, StandAloneOrTogether) {
   const std::string fleet = elsewhere_part + computed_part + "[credentials.pushed]\n" + relays_part;
-  for (const std::string& text :
-       {turn_part + computed_part, ims_part, epcscf_part + fleet, ims_part + epcscf_part + fleet,
-        turn_part + computed_part + ims_part, turn_part + computed_part + epcscf_part,
-        turn_part + computed_part + epcscf_part + relays_part,
-        turn_part + computed_part + ims_part + epcscf_part,
-        epcscf_part + "home_domain = \"ims.example\"\n[epcscf.credentials]\nsources = []\n"})
-    EXPECT_EQ(problems_of(text), Lines{}) << text;
+  const Lines texts{turn_part + computed_part,
+                    ims_part,
+                    epcscf_part + fleet,
+                    ims_part + epcscf_part + fleet,
+                    turn_part + computed_part + ims_part,
+                    turn_part + computed_part + epcscf_part,
+                    turn_part + computed_part + epcscf_part + relays_part,
+                    turn_part + computed_part + ims_part + epcscf_part,
+                    epcscf_part + "home_domain = \"ims.example\"\n[epcscf.credentials]\nsources = []\n"};
+  for (const std::string& text : texts) EXPECT_EQ(problems_of(text), Lines{}) << text;
 }
 
 TEST(Roles, OfAnEdgeAloneKnowItsRelaysByTheirTables) {
@@ -71,8 +74,8 @@ TEST(Roles, TakeTheHomeDomainOfTheCoreInTheSameProcess) {
 }
 
 TEST(Roles, ArePrintedAsTheyCanBeRead) {
-  for (const std::string& text :
-       {ims_part, epcscf_part + elsewhere_part + "[credentials.pushed]\n" + relays_part}) {
+  const Lines texts{ims_part, epcscf_part + elsewhere_part + "[credentials.pushed]\n" + relays_part};
+  for (const std::string& text : texts) {
     const LoadedConfig first = parse(text);
     ASSERT_EQ(first.problems, Lines{});
     const std::string printed = format_config(first.config);

@@ -2,6 +2,7 @@
 // interface.
 #include "program/relay_group.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <condition_variable>
@@ -57,9 +58,9 @@ class RelayGroupTest : public testing::Test {
     config_.epcscf.emplace().proxy.push_patience = 4s;
     for (std::size_t at = 0; at < remotes_.size(); ++at)
       config_.relays.push_back({.url = remotes_[at]->url(),
-                                .name = "relay" + std::to_string(at + 1),
+                                .name = fmt::format("relay{}", at + 1),
                                 .region = "here",
-                                .uris = {"turn:turn" + std::to_string(at + 1) + ".ims.example"},
+                                .uris = {fmt::format("turn:turn{}.ims.example", at + 1)},
                                 .certificate_file = certificates_.certificate("edge"),
                                 .key_file = certificates_.key("edge"),
                                 .ca_file = certificates_.authority()});
