@@ -94,6 +94,7 @@ std::vector<std::unique_ptr<RelayHost>> EdgeStage::make_relays() {
 
 std::vector<RelayHost*> EdgeStage::relay_pointers() const {
   std::vector<RelayHost*> pointers;
+  pointers.reserve(relays.size());
   for (const auto& relay : relays) pointers.push_back(relay.get());
   return pointers;
 }
