@@ -161,6 +161,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   void run() { asio::co_spawn(loop_, accept(shared_from_this()), asio::detached); }
   void shut_down();
   [[nodiscard]] SocketAddress listener() const { return listener_; }
+  std::expected<void, std::string> reload_certificate(const std::string& certificate_file,
+                                                      const std::string& key_file);
 
  private:
   asio::awaitable<void> accept(std::shared_ptr<Core> self);
@@ -291,12 +293,9 @@ void HttpServer::Core::shut_down() {
   for (const ConnectionRef& connection : connections_) connection->transport().close();
 }
 
-std::expected<std::unique_ptr<HttpServer>, std::string> HttpServer::start(asio::io_context& loop,
-                                                                          const HttpServerSettings& settings,
-                                                                          Handler handler) {
-  const std::string where = settings.listen.to_string();
-  if (settings.certificate_file.empty() && !to_endpoint(settings.listen).address().is_loopback())
-    return std::unexpected(where + ": http is for loopback alone, give a certificate");
+namespace {
+
+std::expected<ssl::context, std::string> make_tls(const HttpServerSettings& settings) {
   ssl::context tls{ssl::context::tls_server};
   SSL_CTX_set_min_proto_version(tls.native_handle(), TLS1_2_VERSION);
   // Without it OpenSSL refuses to resume a session that had a client certificate.
@@ -304,12 +303,37 @@ std::expected<std::unique_ptr<HttpServer>, std::string> HttpServer::start(asio::
   SSL_CTX_set_session_id_context(tls.native_handle(),
                                  reinterpret_cast<const unsigned char*>(session_context.data()),
                                  static_cast<unsigned>(session_context.size()));
-  if (!settings.certificate_file.empty()) {
-    std::string file;
-    if (const error_code error = load_files(tls, settings, file))
-      return std::unexpected(fmt::format("cannot use {}: {}", file, error.message()));
-  }
-  auto core = std::make_shared<Core>(loop, settings, std::move(tls), std::move(handler));
+  if (settings.certificate_file.empty()) return tls;
+  std::string file;
+  if (const error_code error = load_files(tls, settings, file))
+    return std::unexpected(fmt::format("cannot use {}: {}", file, error.message()));
+  return tls;
+}
+
+}  // namespace
+
+// A connection that runs holds on to the context that it began with.
+std::expected<void, std::string> HttpServer::Core::reload_certificate(const std::string& certificate_file,
+                                                                      const std::string& key_file) {
+  HttpServerSettings settings = settings_;
+  settings.certificate_file = certificate_file;
+  settings.key_file = key_file;
+  auto tls = make_tls(settings);
+  if (!tls) return std::unexpected(std::move(tls.error()));
+  settings_ = std::move(settings);
+  tls_ = std::move(*tls);
+  return {};
+}
+
+std::expected<std::unique_ptr<HttpServer>, std::string> HttpServer::start(asio::io_context& loop,
+                                                                          const HttpServerSettings& settings,
+                                                                          Handler handler) {
+  const std::string where = settings.listen.to_string();
+  if (settings.certificate_file.empty() && !to_endpoint(settings.listen).address().is_loopback())
+    return std::unexpected(where + ": http is for loopback alone, give a certificate");
+  auto tls = make_tls(settings);
+  if (!tls) return std::unexpected(std::move(tls.error()));
+  auto core = std::make_shared<Core>(loop, settings, std::move(*tls), std::move(handler));
   if (const error_code error = core->open())
     return std::unexpected(fmt::format("cannot listen on {}: {}", where, error.message()));
   core->run();
@@ -319,5 +343,9 @@ std::expected<std::unique_ptr<HttpServer>, std::string> HttpServer::start(asio::
 HttpServer::HttpServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 HttpServer::~HttpServer() { core_->shut_down(); }
 SocketAddress HttpServer::listener() const { return core_->listener(); }
+std::expected<void, std::string> HttpServer::reload_certificate(const std::string& certificate_file,
+                                                                const std::string& key_file) {
+  return core_->reload_certificate(certificate_file, key_file);
+}
 
 }  // namespace turnpike::service

@@ -66,6 +66,9 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
   ~HttpServer();  // closes everything
 
+  // For connections that begin from now on; the old one stays where a file cannot be used.
+  std::expected<void, std::string> reload_certificate(const std::string& certificate_file,
+                                                      const std::string& key_file);
   [[nodiscard]] SocketAddress listener() const;  // with the port that the kernel chose where it was 0
 
  private:

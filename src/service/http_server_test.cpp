@@ -106,6 +106,20 @@ TEST(HttpServer, AsksNobodyAfterItsEnd) {
   EXPECT_LT(steps, 100);
 }
 
+TEST(HttpServer, ShowsANewCertificateToNewConnections) {
+  World world;
+  const auto server = world.start(world.tls(false));
+  const auto& files = world.certificates;
+  const auto old_client = world.client();
+  EXPECT_TRUE(world.answer(*old_client, {.url = url(*server, "https", "/")}));
+  EXPECT_FALSE(server->reload_certificate(files.certificate("relay"), "/nonexistent.key"));
+  EXPECT_TRUE(world.answer(*world.client(), {.url = url(*server, "https", "/")}));
+  // It names another host, so whoever connects now does not believe it.
+  EXPECT_TRUE(server->reload_certificate(files.certificate("edge"), files.key("edge")));
+  EXPECT_FALSE(world.answer(*world.client(), {.url = url(*server, "https", "/")}));
+  EXPECT_TRUE(world.answer(*old_client, {.url = url(*server, "https", "/")}));
+}
+
 TEST(HttpServer, AnswersOverPlainHttpOnLoopback) {
   World world;
   const auto server = world.start({.listen = loopback()});
