@@ -7,9 +7,8 @@
 
 namespace turnpike::epcscf {
 
-std::optional<RegistrationRefusal> find_objection(const TokenIdentity& identity,
-                                                  const RegisterRequest& request,
-                                                  const BearerSettings& settings) {
+std::optional<RegistrationRefusal> find_trust_objection(const TokenIdentity& identity,
+                                                        const BearerSettings& settings) {
   if (std::ranges::find(settings.issuers, identity.issuer, &TokenIssuer::name) == settings.issuers.end())
     return RegistrationRefusal::issuer_untrusted;
   const auto wwsf = std::ranges::find(settings.wwsfs, identity.wwsf, &Wwsf::name);
@@ -20,6 +19,13 @@ std::optional<RegistrationRefusal> find_objection(const TokenIdentity& identity,
         return matches_identity_pattern(pattern, identity.impi);
       }))
     return RegistrationRefusal::outside_pool;
+  return std::nullopt;
+}
+
+std::optional<RegistrationRefusal> find_objection(const TokenIdentity& identity,
+                                                  const RegisterRequest& request,
+                                                  const BearerSettings& settings) {
+  if (const auto objection = find_trust_objection(identity, settings)) return objection;
   const auto has = [&](const std::string& wanted) {
     return std::ranges::any_of(identity.impus,
                                [&](const std::string& impu) { return canonical_identity(impu) == wanted; });

@@ -9,6 +9,9 @@
 
 namespace turnpike::epcscf {
 
+// Of these, what concerns the token alone: issuer, WWSF and pool.
+std::optional<RegistrationRefusal> find_trust_objection(const TokenIdentity& identity,
+                                                        const BearerSettings& settings);
 std::optional<RegistrationRefusal> find_objection(const TokenIdentity& identity,
                                                   const RegisterRequest& request,
                                                   const BearerSettings& settings);
