@@ -258,6 +258,20 @@ std::string format_registrations(const Json& answer) {
   return text;
 }
 
+std::string format_users(const Json& answer) {
+  if (answer["users"].empty()) return "nobody holds anything\n";
+  std::string text = fmt::format("{:<40} {:>10} {}\n", "user", "expires in", "subjects");
+  for (const Json& entry : answer["users"]) {
+    std::string subjects;
+    for (const Json& subject : entry["subjects"])
+      subjects += (subjects.empty() ? "" : ", ") + subject.get<std::string>();
+    text +=
+        fmt::format("{:<40} {:>10} {}\n", text_in(entry, "user"),
+                    format_duration(std::chrono::seconds{number_in(entry, "expires_in_seconds")}), subjects);
+  }
+  return text;
+}
+
 // --- the command line
 // ---------------------------------------------------------------------------------------
 namespace {
@@ -351,6 +365,31 @@ void add_registrations(Command& admin) {
   });
 }
 
+void add_users(Command& admin) {
+  const auto options = std::make_shared<std::pair<ServerOptions, std::uint64_t>>(ServerOptions{}, 1000);
+  Command users = admin.add("users", "Who holds credentials of the credential API");
+  add_server_options(users, options->first)
+      .number("--max", options->second, 1, 1'000'000, "how many to show");
+  users.on_run([options] {
+    return ask_and_format(options->first, Json{{"command", "users"}, {"max", options->second}}, format_users);
+  });
+}
+
+void add_withdraw(Command& admin) {
+  const auto options = std::make_shared<std::pair<ServerOptions, std::string>>();
+  Command withdraw = admin.add(
+      "withdraw", "Take back what the credential API has given a user; what it gives later is good again");
+  add_server_options(withdraw, options->first)
+      .required_text("USER", options->second, "the user, as the API's caller names them");
+  withdraw.on_run([options] {
+    return ask_and_format(options->first, Json{{"command", "withdraw"}, {"user", options->second}},
+                          [](const Json& answer) {
+                            const auto count = number_in(answer, "revocations");
+                            return fmt::format("sent {} revocation{}\n", count, count == 1 ? "" : "s");
+                          });
+  });
+}
+
 void add_deregister(Command& admin) {
   const auto options = std::make_shared<std::pair<ServerOptions, std::string>>();
   Command deregister = admin.add(
@@ -388,6 +427,8 @@ void add_admin_command(Command root) {
   add_list(admin);
   add_registrations(admin);
   add_deregister(admin);
+  add_users(admin);
+  add_withdraw(admin);
   add_push(admin);
   add_targeted(admin, "revoke", "Take credentials back: end their allocations and refuse new ones", "revoked",
                true);

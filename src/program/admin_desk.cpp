@@ -360,6 +360,30 @@ Result deregister(ControlPlane& control_plane, const Json& request) {
   return Json{{"registrations_ended", ended}};
 }
 
+constexpr const char* no_api = "this server has no [api]";
+
+Result users(ControlPlane& control_plane, const Json& request) {
+  if (control_plane.api() == nullptr) return std::unexpected(no_api);
+  const auto max = number_of(request, "max", sessions_max, 1, 1'000'000);
+  if (!max) return std::unexpected(max.error());
+  Json answer;
+  answer["remembered"] = control_plane.api()->counters().users;
+  answer["users"] = Json::array();
+  for (const auto& view : control_plane.api()->users(*max))
+    answer["users"].push_back(
+        {{"user", view.user}, {"subjects", view.subjects}, {"expires_in_seconds", view.expires_in.count()}});
+  return answer;
+}
+
+Result withdraw(ControlPlane& control_plane, const Json& request) {
+  if (control_plane.api() == nullptr) return std::unexpected(no_api);
+  const std::string user = text_of(request, "user");
+  if (user.empty()) return std::unexpected("withdraw needs user");
+  const std::size_t count = control_plane.api()->withdraw(user);
+  if (count == 0) return std::unexpected(fmt::format("the API has given {} nothing", user));
+  return Json{{"revocations", count}};
+}
+
 Result reload(const ReloadOutcome& outcome) {
   if (!outcome.problems.empty())
     return std::unexpected(fmt::format("nothing was changed:\n{}", fmt::join(outcome.problems, "\n")));
@@ -422,6 +446,8 @@ std::string AdminDesk::answer(std::string_view text, WallTime wall) {
   if (command == "explain") return format_answer(explain_username(config_, server_, request, wall));
   if (command == "registrations") return format_answer(registrations(control_plane_, request));
   if (command == "deregister") return format_answer(deregister(control_plane_, request));
+  if (command == "users") return format_answer(users(control_plane_, request));
+  if (command == "withdraw") return format_answer(withdraw(control_plane_, request));
   if (command == "reload") return format_answer(reload(hooks_.reload()));
   if (command == "drain") return format_answer(drain(hooks_.drain()));
   return format_answer(std::unexpected(fmt::format("there is no command \"{}\"", command)));

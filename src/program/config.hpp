@@ -17,6 +17,7 @@
 #include "epcscf/settings.hpp"
 #include "ims/settings.hpp"
 #include "program/relay_interface.hpp"
+#include "service/api_settings.hpp"
 #include "service/door.hpp"
 #include "service/relay_fleet.hpp"
 #include "service/sip_endpoint.hpp"
@@ -39,6 +40,25 @@ struct EpcscfConfig {
   std::vector<std::string> origins{};              // as written; the door also lets in those of the WWSFs
   std::map<std::string, std::vector<std::string>> wwsf_origins{};  // by the name of the WWSF
 };
+// [api]: the credential API.
+struct ApiListener {
+  SocketAddress address{};
+  bool is_secure = true;
+};
+struct ApiConfig {
+  std::vector<ApiListener> listeners{};
+  bool allows_cleartext = false;
+  std::string certificate{};
+  std::string key{};
+  std::string client_ca{};             // empty: no certificates of callers
+  std::size_t connections_max = 1000;  // of each listener
+  service::ApiSettings desk{};         // without its provisioning
+  std::vector<credentials::Source> sources{};
+  std::vector<std::string> uris{};
+  std::optional<service::TokenSettings> tokens{};  // of [api.tokens], or else of [epcscf.tokens]
+  bool has_own_tokens = false;
+  std::map<std::string, std::vector<std::string>> wwsf_origins{};  // of [api.tokens]
+};
 // [ims]: the embedded home core.
 struct ImsConfig {
   std::vector<service::SipListener> listeners{};
@@ -59,6 +79,7 @@ struct Config {
   Secret opaque_id_key{};      // of `turnpike issue`; made from the first secret unless set
   std::optional<EpcscfConfig> epcscf{};
   std::optional<ImsConfig> ims{};
+  std::optional<ApiConfig> api{};
   std::optional<RelayInterfaceSettings> relay_interface{};  // [credentials.interface]
   std::vector<service::RelaySettings> relays{};             // [[relays]]; regions in their order
   LogLevel log_level = LogLevel::info;

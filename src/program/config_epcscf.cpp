@@ -157,7 +157,10 @@ void read_core(TableReader& table, EpcscfConfig& epcscf, const Config& config) {
                   "the addresses from which the core speaks, as its URI has a name and no address");
 }
 
-void read_sources(TableReader& table, EpcscfConfig& epcscf, const credentials::RegistrySettings& settings) {
+}  // namespace
+
+void read_issuer_sources(TableReader& table, std::vector<Source>& to,
+                         const credentials::RegistrySettings& settings) {
   constexpr std::array<std::pair<std::string_view, Source>, 3> names{
       {{"computed", Source::computed}, {"token", Source::token}, {"pushed", Source::pushed}}};
   constexpr std::string_view allowed = "a list of \"computed\", \"token\" and \"pushed\"";
@@ -168,7 +171,7 @@ void read_sources(TableReader& table, EpcscfConfig& epcscf, const credentials::R
   };
   if (table.find("sources") == nullptr) {
     for (const auto& [name, source] : names)
-      if (is_configured(source)) epcscf.sources.push_back(source);
+      if (is_configured(source)) to.push_back(source);
     return;
   }
   for (const Node* node : table.texts("sources", allowed)) {
@@ -178,13 +181,15 @@ void read_sources(TableReader& table, EpcscfConfig& epcscf, const credentials::R
     else if (!is_configured(found->second))
       table.refuse("sources", *node, fmt::format("a source that [credentials.{}] configures", node->text));
     else
-      epcscf.sources.push_back(found->second);
+      to.push_back(found->second);
   }
 }
 
+namespace {
+
 void read_provisioning(TableReader table, EpcscfConfig& epcscf, const Config& config) {
   constexpr std::int64_t day = 86400;
-  read_sources(table, epcscf, config.credentials);
+  read_issuer_sources(table, epcscf.sources, config.credentials);
   epcscf.uris = config.uris;
   read_texts(table, "uris", epcscf.uris, "a list of \"turn:HOST:PORT?transport=udp\"");
   table.seconds("ttl_min_seconds", epcscf.life.floor, 30, day);
@@ -324,6 +329,7 @@ void read_control_plane(TableReader& root, Config& config, const std::filesystem
                         SecretReader& secrets, std::vector<Problem>& problems) {
   read_ims(root.sub_table("ims"), config, folder);
   read_epcscf(root.sub_table("epcscf"), config, folder, secrets, problems);
+  read_api(root.sub_table("api"), config, folder, secrets, problems);
 }
 
 }  // namespace turnpike::program

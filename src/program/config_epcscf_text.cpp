@@ -121,7 +121,10 @@ std::string format_epcscf(const EpcscfConfig& epcscf) {
       .add("ttl_max_seconds", epcscf.life.cap)
       .add("grace_seconds", epcscf.life.grace)
       .add("grace_of_long_seconds", epcscf.life.grace_of_long);
-  return lines.text() + credentials.text() + format_tokens(epcscf) + format_epcscf_limits(epcscf);
+  const std::string tokens =
+      epcscf.tokens ? format_tokens("epcscf.tokens", *epcscf.tokens, proxy.bearer, epcscf.wwsf_origins)
+                    : std::string{};
+  return lines.text() + credentials.text() + tokens + format_epcscf_limits(epcscf);
 }
 
 std::string format_ims(const ImsConfig& ims) {
@@ -153,6 +156,7 @@ std::string describe_control_plane(const Config& config) {
   if (config.ims)
     text += fmt::format("home core    {}, subscribers in {}\n",
                         fmt::join(names_of(config.ims->listeners), ", "), config.ims->database);
+  if (config.api) text += describe_api(*config.api);
   return text;
 }
 

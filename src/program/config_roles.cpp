@@ -1,4 +1,6 @@
 // Which sections make sense together: a process is a relay, an eP-CSCF, a home core, or several of them.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "program/config_sections.hpp"
@@ -24,37 +26,41 @@ void check_relay_alone(TableReader& root) {
                "process");
 }
 
-// Pushed credentials come in by the administrator's socket, from the eP-CSCF of the same process, or from
-// issuers; or they go out to other relays.
+// Pushed credentials come in by the administrator's socket, from the eP-CSCF or the API of the same
+// process, or from issuers; or they go out to other relays.
 void check_pushed(const Config& config, TableReader& root) {
   if (!config.credentials.pushed) return;
   if (!config.turn && config.relays.empty())
     return refuse_table(root, "credentials", "pushed",
                         "found without [turn] and [[relays]], allowed: beside one of them, as a relay has to "
                         "be told of these credentials");
-  if (!config.turn || !config.admin_socket.empty() || config.epcscf || config.relay_interface) return;
+  if (!config.turn || !config.admin_socket.empty() || config.epcscf || config.api || config.relay_interface)
+    return;
   const Node* pushed = root.find("credentials")->find("pushed");
   root.complain("admin.socket", pushed->line,
                 "missing, allowed: the path of a socket, as credentials are pushed over it");
 }
 
-// An eP-CSCF without [turn] has to be told what the relays elsewhere are.
-void check_handing_out(const Config& config, TableReader& root) {
-  const EpcscfConfig& epcscf = *config.epcscf;
-  const int line = root.find("epcscf")->line;
-  if (epcscf.sources.empty()) {
-    const Node* handed_out = root.find("epcscf")->find("credentials");
+// An issuer without [turn] has to be told what the relays elsewhere are.
+void check_handing_out(const Config& config, TableReader& root, std::string_view section,
+                       const std::vector<credentials::Source>& sources,
+                       const std::vector<std::string>& uris) {
+  const int line = root.find(section)->line;
+  if (sources.empty()) {
+    const Node* handed_out = root.find(section)->find("credentials");
     if (handed_out == nullptr || handed_out->find("sources") == nullptr)
-      root.complain("credentials", line,
-                    "missing, allowed: at least one of [credentials.computed], [credentials.pushed] and "
-                    "[credentials.token], or [epcscf.credentials] sources = [] where nothing is handed out");
+      root.complain(
+          "credentials", line,
+          fmt::format("missing, allowed: at least one of [credentials.computed], [credentials.pushed] and "
+                      "[credentials.token], or [{}.credentials] sources = [] where nothing is handed out",
+                      section));
     return;
   }
   if (config.credentials.realm.empty())
     root.complain("credentials.realm", line,
                   "missing, allowed: the realm of the relays for which credentials are made, as there is no "
                   "[turn]");
-  if (epcscf.uris.empty())
+  if (uris.empty())
     root.complain(
         "credentials.uris", line,
         "missing, allowed: a list of \"turn:HOST:PORT?transport=udp\", or [[relays]], as there is no "
@@ -64,19 +70,23 @@ void check_handing_out(const Config& config, TableReader& root) {
 }  // namespace
 
 void check_roles(const Config& config, TableReader& root) {
-  if (!config.turn && !config.epcscf && !config.ims)
-    return root.missing("turn", "at least one of [turn], [epcscf] and [ims], which say what is served");
-  if (!config.epcscf)
+  const bool has_issuer = config.epcscf || config.api;
+  if (!config.turn && !has_issuer && !config.ims)
+    return root.missing("turn",
+                        "at least one of [turn], [epcscf], [ims] and [api], which say what is served");
+  if (!has_issuer)
     refuse_table(
         root, "relays", "",
-        "found without [epcscf], allowed: beside it alone, as it is what pushes credentials to them");
-  if (!config.turn && !config.epcscf)
-    return refuse_table(root, "credentials", "",
-                        "found beside [ims] alone, allowed: with [turn] or [epcscf], as a home core has no "
-                        "use for them");
+        "found without [epcscf] and [api], allowed: beside one of them, as they push credentials to relays");
+  if (!config.turn && !has_issuer)
+    return refuse_table(
+        root, "credentials", "",
+        "found beside [ims] alone, allowed: with [turn], [epcscf] or [api], as a home core has no "
+        "use for them");
   if (!config.turn) {
     check_relay_alone(root);
-    check_handing_out(config, root);
+    if (config.epcscf) check_handing_out(config, root, "epcscf", config.epcscf->sources, config.epcscf->uris);
+    if (config.api) check_handing_out(config, root, "api", config.api->sources, config.api->uris);
   }
   check_pushed(config, root);
 }

@@ -46,6 +46,14 @@ void read_credentials_section(TableReader& credentials, Config& config, SecretRe
 // [epcscf] and [ims]: after the others, whose values stand in for what they leave out.
 void read_control_plane(TableReader& root, Config& config, const std::filesystem::path& folder,
                         SecretReader& secrets, std::vector<Problem>& problems);
+// [api], after [epcscf], whose tokens it takes.
+void read_api(TableReader table, Config& config, const std::filesystem::path& folder, SecretReader& secrets,
+              std::vector<Problem>& problems);
+std::string format_api(const ApiConfig& api);
+std::string describe_api(const ApiConfig& api);
+// "sources" of an issuer: those of [credentials] unless they are named.
+void read_issuer_sources(TableReader& table, std::vector<credentials::Source>& to,
+                         const credentials::RegistrySettings& settings);
 std::string format_epcscf(const EpcscfConfig& epcscf);
 std::string format_ims(const ImsConfig& ims);
 std::string describe_control_plane(const Config& config);

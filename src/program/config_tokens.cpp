@@ -238,15 +238,13 @@ std::optional<TokensConfig> read_tokens(TableReader table, const std::filesystem
   return tokens;
 }
 
-std::string format_tokens(const EpcscfConfig& epcscf) {
-  if (!epcscf.tokens) return "";
-  const service::TokenSettings& checks = *epcscf.tokens;
-  const epcscf::BearerSettings& bearer = epcscf.proxy.bearer;
-  std::string text =
-      fmt::format("\n[epcscf.tokens]\nauthz_server = {}\nscope = {}\nclock_skew_seconds = {}\n",
-                  quote(bearer.authorization_server), quote(bearer.scope), checks.clock_skew.count());
+std::string format_tokens(std::string_view section, const service::TokenSettings& checks,
+                          const epcscf::BearerSettings& bearer, const WwsfOrigins& origins) {
+  std::string text = fmt::format("\n[{}]\nauthz_server = {}\n", section, quote(bearer.authorization_server));
+  if (!bearer.scope.empty()) text += fmt::format("scope = {}\n", quote(bearer.scope));
+  text += fmt::format("clock_skew_seconds = {}\n", checks.clock_skew.count());
   for (const auto& issuer : checks.issuers) {
-    text += fmt::format("\n[[epcscf.tokens.issuers]]\nissuer = {}\naudience = {}\n", quote(issuer.issuer),
+    text += fmt::format("\n[[{}.issuers]]\nissuer = {}\naudience = {}\n", section, quote(issuer.issuer),
                         quote(issuer.audience));
     text += format_source(issuer);
     if (!issuer.ca_file.empty()) text += fmt::format("ca_file = {}\n", quote(issuer.ca_file));
@@ -257,9 +255,9 @@ std::string format_tokens(const EpcscfConfig& epcscf) {
   }
   if (const auto& asked = checks.introspection) {
     text += fmt::format(
-        "\n[epcscf.tokens.introspection]\nendpoint = {}\nclient_id = {}\nclient_secret = "
+        "\n[{}.introspection]\nendpoint = {}\nclient_id = {}\nclient_secret = "
         "\"(hidden)\"\nissuer = {}\n",
-        quote(asked->endpoint), quote(asked->client_id), quote(asked->issuer));
+        section, quote(asked->endpoint), quote(asked->client_id), quote(asked->issuer));
     if (!asked->audience.empty()) text += fmt::format("audience = {}\n", quote(asked->audience));
     if (!asked->ca_file.empty()) text += fmt::format("ca_file = {}\n", quote(asked->ca_file));
     text += fmt::format("third_party = {}\ndeadline_milliseconds = {}\ncache_seconds = {}\n",
@@ -267,8 +265,8 @@ std::string format_tokens(const EpcscfConfig& epcscf) {
     text += format_identity(asked->identity);
   }
   for (const auto& wwsf : bearer.wwsfs)
-    text += fmt::format("\n[[epcscf.tokens.wwsfs]]\nid = {}\norigins = {}\npool_impis = {}\n",
-                        quote(wwsf.name), quote_all(epcscf.wwsf_origins.at(wwsf.name)), quote_all(wwsf.pool));
+    text += fmt::format("\n[[{}.wwsfs]]\nid = {}\norigins = {}\npool_impis = {}\n", section, quote(wwsf.name),
+                        quote_all(origins.at(wwsf.name)), quote_all(wwsf.pool));
   return text;
 }
 

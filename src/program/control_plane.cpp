@@ -2,8 +2,7 @@
 
 #include <utility>
 
-#include "base/random.hpp"
-#include "program/issue.hpp"
+#include "program/provisioning_settings.hpp"
 
 namespace turnpike::program {
 namespace {
@@ -11,16 +10,8 @@ namespace {
 std::optional<provisioning::Settings> make_provisioning(const Config& config) {
   const EpcscfConfig& epcscf = *config.epcscf;
   if (epcscf.sources.empty()) return std::nullopt;
-  provisioning::Settings settings;
-  settings.realm = config.credentials.realm;
-  settings.uris = config.relays.empty() ? epcscf.uris : find_unconfirmed_uris(config);
-  settings.sources = epcscf.sources;
-  settings.computed = config.credentials.computed;
-  settings.token = config.credentials.token;
+  provisioning::Settings settings = make_provisioning_settings(config, epcscf.sources, epcscf.uris);
   settings.life = epcscf.life;
-  // Pushed credentials alone need no key that others share.
-  const auto key = find_opaque_id_key(config);
-  settings.opaque_id_key = key ? *key : Secret{SystemRandom{}.draw<32>()};
   return settings;
 }
 
@@ -48,6 +39,7 @@ std::expected<std::unique_ptr<ControlPlane>, std::string> ControlPlane::start(co
     return std::unexpected(std::move(opened.error()));
   if (plane->home_core_) plane->home_core_->start();
   if (plane->epcscf_) plane->epcscf_->start({.relays = plane->find_relays(), .tokens = plane->tokens_.get()});
+  if (plane->api_) plane->start_api();
   return plane;
 }
 
@@ -55,7 +47,15 @@ std::expected<void, std::string> ControlPlane::open(const Config& config, relay:
                                                     metrics::Registry& metrics) {
   if (config.ims)
     if (auto opened = open_home_core(*config.ims, metrics); !opened) return opened;
-  if (config.epcscf) return open_epcscf(config, server, metrics);
+  if (config.epcscf)
+    if (auto opened = open_epcscf(config, metrics); !opened) return opened;
+  if (config.api) {
+    auto api = CredentialApi::open(config, log_, metrics);
+    if (!api) return std::unexpected(std::move(api.error()));
+    api_ = std::move(*api);
+    add_api_metrics(metrics, *api_);
+  }
+  if (epcscf_ || api_) return open_relays(config, server, metrics);
   return {};
 }
 
@@ -72,30 +72,47 @@ std::expected<void, std::string> ControlPlane::open_home_core(const ImsConfig& i
   return {};
 }
 
-std::expected<void, std::string> ControlPlane::open_epcscf(const Config& config, relay::Server* server,
-                                                           metrics::Registry& metrics) {
+std::expected<void, std::string> ControlPlane::open_epcscf(const Config& config, metrics::Registry& metrics) {
   epcscf_reports_.emplace(log_, metrics);
   auto node = service::EpcscfNode::open(make_epcscf_settings(config), *epcscf_reports_);
   if (!node) return std::unexpected(std::move(node.error()));
   epcscf_ = std::move(*node);
-  if (server != nullptr) relay_ = std::make_unique<LocalRelay>(*server, epcscf_->loop());
   if (config.epcscf->tokens) {
     auto tokens = service::TokenDesk::make(epcscf_->loop().context(), *config.epcscf->tokens, log_);
     if (!tokens) return std::unexpected("tokens: " + tokens.error());
     tokens_ = std::move(*tokens);
   }
-  if (!config.relays.empty()) {
-    const auto on_offer = [node = epcscf_.get()](std::vector<std::string> uris) {
-      node->offer(std::move(uris));
-    };
-    auto group = RelayGroup::start(config, epcscf_->loop(), relay_.get(), on_offer, log_);
-    if (!group) return std::unexpected(std::move(group.error()));
-    relays_ = std::move(*group);
-    add_fleet_metrics(metrics,
-                      [this] { return relays_ ? relays_->status() : std::vector<service::RelayStatus>{}; });
-  }
   add_epcscf_metrics(metrics, *epcscf_);
   return {};
+}
+
+// A relay takes one stream from each issuer, so all issuers of this process share one port: on the loop of
+// the eP-CSCF, where there is one.
+std::expected<void, std::string> ControlPlane::open_relays(const Config& config, relay::Server* server,
+                                                           metrics::Registry& metrics) {
+  service::Loop& loop = epcscf_ ? epcscf_->loop() : api_->loop();
+  if (server != nullptr) relay_ = std::make_unique<LocalRelay>(*server, loop);
+  if (config.relays.empty()) return {};
+  const auto on_offer = [this](const std::vector<std::string>& uris) {
+    if (epcscf_) epcscf_->offer(uris);
+    if (api_) api_->offer(uris);
+  };
+  auto group = RelayGroup::start(config, loop, relay_.get(), on_offer, log_);
+  if (!group) return std::unexpected(std::move(group.error()));
+  relays_ = std::move(*group);
+  add_fleet_metrics(metrics,
+                    [this] { return relays_ ? relays_->status() : std::vector<service::RelayStatus>{}; });
+  return {};
+}
+
+// Without relays to tell, as without [turn] and [[relays]], nothing is pushed or withdrawn.
+void ControlPlane::start_api() {
+  service::RelayPort* port = find_relays();
+  if (epcscf_ && port != nullptr) {
+    api_relays_ = std::make_unique<PostedRelayPort>(*port, epcscf_->loop(), api_->loop());
+    port = api_relays_.get();
+  }
+  api_->start(port);
 }
 
 service::RelayPort* ControlPlane::find_relays() {
@@ -115,13 +132,21 @@ void ControlPlane::tell_ready() const {
   if (home_core_)
     for (const service::SipListener& listener : home_core_->listeners())
       log_.info("listening", {{"address", listener.to_string()}, {"part", "home_core"}});
+  if (api_)
+    for (const std::string& address : api_->listeners())
+      log_.info("listening", {{"address", address}, {"part", "api"}});
 }
 
 std::expected<void, std::string> ControlPlane::reconfigure(const Config& config) {
-  if (!epcscf_) return {};
-  epcscf_->reconfigure(make_proxy_settings(config));
-  if (config.epcscf->door.certificate.empty()) return {};
-  return epcscf_->reload_certificate(config.epcscf->door.certificate, config.epcscf->door.key);
+  std::expected<void, std::string> outcome;
+  if (epcscf_) {
+    epcscf_->reconfigure(make_proxy_settings(config));
+    if (!config.epcscf->door.certificate.empty())
+      outcome = epcscf_->reload_certificate(config.epcscf->door.certificate, config.epcscf->door.key);
+  }
+  if (!api_) return outcome;
+  auto of_api = api_->reconfigure(config);
+  return outcome ? of_api : outcome;
 }
 
 std::expected<void, std::string> ControlPlane::reconfigure_tokens(const service::TokenSettings& tokens) {
@@ -136,6 +161,7 @@ void ControlPlane::drain() {
 }
 
 void ControlPlane::stop() {
+  if (api_) api_->stop();
   if (epcscf_) epcscf_->stop();
   if (home_core_) home_core_->stop();
   relays_.reset();

@@ -1,6 +1,6 @@
 #pragma once
-// The nodes of SIP in this process, by the sections of the configuration: the eP-CSCF ([epcscf]) and the home
-// core ([ims]), each with a thread of its own.
+// What stands beside the relay in this process, by the sections of the configuration: the eP-CSCF ([epcscf]),
+// the home core ([ims]) and the credential API ([api]), each with a thread of its own.
 
 #include <cstddef>
 #include <expected>
@@ -14,6 +14,7 @@
 #include "base/metrics.hpp"
 #include "program/config.hpp"
 #include "program/control_reports.hpp"
+#include "program/credential_api.hpp"
 #include "program/local_relay.hpp"
 #include "program/relay_group.hpp"
 #include "relay/server.hpp"
@@ -48,29 +49,34 @@ class ControlPlane {
   std::vector<epcscf::RegistrationView> registrations(std::size_t max);
   // How many registrations ended here; the home core, if it is here, forgets them too.
   std::size_t deregister(std::string_view impi);
-  // Null without [epcscf], [ims] or [[relays]].
+  // Null without [epcscf], [ims], [[relays]] or [api].
   service::EpcscfNode* epcscf() { return epcscf_.get(); }
   service::HomeCoreNode* home_core() { return home_core_.get(); }
   RelayGroup* relays() { return relays_.get(); }
+  CredentialApi* api() { return api_.get(); }
 
  private:
   explicit ControlPlane(Log& log) : log_(log), home_core_reports_(log) {}
   std::expected<void, std::string> open(const Config& config, relay::Server* server,
                                         metrics::Registry& metrics);
   std::expected<void, std::string> open_home_core(const ImsConfig& ims, metrics::Registry& metrics);
-  std::expected<void, std::string> open_epcscf(const Config& config, relay::Server* server,
-                                               metrics::Registry& metrics);
 
+  std::expected<void, std::string> open_epcscf(const Config& config, metrics::Registry& metrics);
+  std::expected<void, std::string> open_relays(const Config& config, relay::Server* server,
+                                               metrics::Registry& metrics);
+  void start_api();
   service::RelayPort* find_relays();
 
   Log& log_;
+  std::unique_ptr<CredentialApi> api_{};  // outlives the loop that answers on its own
   std::optional<EpcscfReports> epcscf_reports_{};
   HomeCoreReports home_core_reports_;
   std::optional<store::SubscriberBook> subscribers_{};
   std::unique_ptr<service::HomeCoreNode> home_core_{};
   std::unique_ptr<service::EpcscfNode> epcscf_{};
-  std::unique_ptr<LocalRelay> relay_{};           // with [turn]
-  std::unique_ptr<RelayGroup> relays_{};          // with [[relays]]
+  std::unique_ptr<LocalRelay> relay_{};   // with [turn]
+  std::unique_ptr<RelayGroup> relays_{};  // with [[relays]]
+  std::unique_ptr<PostedRelayPort> api_relays_{};
   std::unique_ptr<service::TokenDesk> tokens_{};  // with [epcscf.tokens]
 };
 

@@ -10,7 +10,7 @@
 namespace turnpike::program {
 namespace {
 
-// Of the eP-CSCF's patience, so that a relay that does not answer is known before the push is given up.
+// Of an issuer's patience, so that a relay that does not answer is known before the push is given up.
 constexpr int deadline_percent = 80;
 // Longer than an exchange with a relay, and one that was under way before.
 constexpr std::chrono::seconds confirmation_patience{2};
@@ -31,8 +31,12 @@ service::RelayFleetSettings make_fleet_settings(const Config& config) {
   for (const service::RelaySettings& relay : config.relays)
     if (std::ranges::find(settings.regions, relay.region) == settings.regions.end())
       settings.regions.push_back(relay.region);
-  const auto patience = std::chrono::floor<std::chrono::milliseconds>(config.epcscf->proxy.push_patience);
-  settings.deadline = std::min(settings.deadline, patience * deadline_percent / 100);
+  const auto bound = [&](Duration patience) {
+    const auto whole = std::chrono::floor<std::chrono::milliseconds>(patience);
+    settings.deadline = std::min(settings.deadline, whole * deadline_percent / 100);
+  };
+  if (config.epcscf) bound(config.epcscf->proxy.push_patience);
+  if (config.api) bound(config.api->desk.push_patience);
   return settings;
 }
 

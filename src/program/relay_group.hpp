@@ -1,6 +1,6 @@
 #pragma once
-// A fleet of remote relays, and the relay of the same process if there is one, behind the one port of the
-// eP-CSCF: credentials are pushed to the fleet alone, and revocations go to both, as the relay of the process
+// A fleet of remote relays, and the relay of the same process if there is one, behind the one port of this
+// process's issuers: credentials are pushed to the fleet alone, and revocations go to both, as the relay of the process
 // may know what was computed from the same secret.
 
 #include <expected>
@@ -48,7 +48,7 @@ class RelayGroup final : public service::RelayPort {
   std::unique_ptr<service::RelayFleet> fleet_{};
 };
 
-// Regions in the order of first appearance, and deadlines below the eP-CSCF's patience with a push.
+// Regions in the order of first appearance, and deadlines below every issuer's patience with a push.
 service::RelayFleetSettings make_fleet_settings(const Config& config);
 // What is handed out while no relay's interface answers, for credentials that need no push: the relays
 // themselves may live.

@@ -48,12 +48,19 @@ std::string section_of(std::string_view line, std::map<std::string, std::size_t>
   return fmt::format("{}[{}]", name, counts[name]++);
 }
 
+bool is_fixed_of_api(std::string_view section, std::string_view key) {
+  if (section == "api.limits") return key == "connections_total" || key == "requests_per_second_per_source";
+  return section == "api" &&
+         (key == "listen" || key == "client_ca" || key == "allow_cleartext" || key == "take_tokens");
+}
+
 // Not what a reload takes in.
 bool is_fixed(std::string_view section, std::string_view key) {
   if (section.starts_with("epcscf.tokens")) return key == "origins";
   if (section == "epcscf.credentials") return false;
   if (section == "epcscf") return key != "certificate" && key != "key";
   if (section == "turn" || section == "credentials") return key != "uris";
+  if (section.starts_with("api")) return is_fixed_of_api(section, key);
   return section.starts_with("turn.") || section.starts_with("epcscf.") || section == "ims" ||
          section == "admin" || section == "credentials.interface" || section.starts_with("relays[");
 }
@@ -83,6 +90,7 @@ std::vector<std::string> roles_that_differ(const Config& running, const Config& 
   if (running.turn.has_value() != read.turn.has_value()) roles.emplace_back("turn");
   if (running.epcscf.has_value() != read.epcscf.has_value()) roles.emplace_back("epcscf");
   if (running.ims.has_value() != read.ims.has_value()) roles.emplace_back("ims");
+  if (running.api.has_value() != read.api.has_value()) roles.emplace_back("api");
   if (running.epcscf && read.epcscf && running.epcscf->tokens.has_value() != read.epcscf->tokens.has_value())
     roles.emplace_back("epcscf.tokens");
   return roles;
@@ -255,25 +263,53 @@ void Serving::take_in(Config& read, ReloadOutcome& outcome) {
   take_in_control_plane(read, outcome);
 }
 
+namespace {
+
+void take_in_issuing(EpcscfConfig& running, EpcscfConfig& read) {
+  running.sources = std::move(read.sources);
+  running.uris = std::move(read.uris);
+  running.life = read.life;
+  running.door.certificate = std::move(read.door.certificate);
+  running.door.key = std::move(read.door.key);
+}
+
+// Whether there are tokens at all was settled at the start.
+void take_in_issuing(ApiConfig& running, ApiConfig& read) {
+  const bool takes_tokens = running.desk.takes_tokens;
+  epcscf::BearerSettings bearer = std::move(running.desk.bearer);
+  running.desk = std::move(read.desk);
+  if (takes_tokens && read.tokens) {
+    running.tokens = std::move(read.tokens);
+    running.wwsf_origins = std::move(read.wwsf_origins);
+  } else {
+    running.desk.bearer = std::move(bearer);
+  }
+  running.desk.takes_tokens = takes_tokens;
+  running.sources = std::move(read.sources);
+  running.uris = std::move(read.uris);
+  running.certificate = std::move(read.certificate);
+  running.key = std::move(read.key);
+}
+
+}  // namespace
+
 void Serving::take_in_control_plane(Config& read, ReloadOutcome& outcome) {
-  if (!config_.epcscf || !read.epcscf) return;
   const auto warn = [&](const std::expected<void, std::string>& done) {
     if (done) return;
     log_.warn("config", {{"warning", done.error()}});
     outcome.warnings.push_back(done.error());
   };
-  EpcscfConfig& running = *config_.epcscf;
-  running.sources = std::move(read.epcscf->sources);
-  running.uris = std::move(read.epcscf->uris);
-  running.life = read.epcscf->life;
-  running.door.certificate = std::move(read.epcscf->door.certificate);
-  running.door.key = std::move(read.epcscf->door.key);
-  if (running.tokens && read.epcscf->tokens) {
-    const auto done = control_plane_->reconfigure_tokens(*read.epcscf->tokens);
-    warn(done);
-    if (done) {
-      running.tokens = std::move(read.epcscf->tokens);
-      running.proxy.bearer = std::move(read.epcscf->proxy.bearer);
+  if (config_.api && read.api) take_in_issuing(*config_.api, *read.api);
+  if (config_.epcscf && read.epcscf) {
+    EpcscfConfig& running = *config_.epcscf;
+    take_in_issuing(running, *read.epcscf);
+    if (running.tokens && read.epcscf->tokens) {
+      const auto done = control_plane_->reconfigure_tokens(*read.epcscf->tokens);
+      warn(done);
+      if (done) {
+        running.tokens = std::move(read.epcscf->tokens);
+        running.proxy.bearer = std::move(read.epcscf->proxy.bearer);
+      }
     }
   }
   warn(control_plane_->reconfigure(config_));
