@@ -5,7 +5,6 @@ import json
 import ssl
 
 import certificates
-import home
 import world
 
 KEY, SHOP_KEY = "key-of-the-web-server-0123456789", "key-of-the-shop-0123456789abcdef"
@@ -31,7 +30,7 @@ class ApiRelay(world.Turnpike):
 
     def __init__(self, sources, api="", limits="", hosts=(world.V4,)):
         super().__init__(hosts=hosts)
-        self.api_port = home.free_port()
+        self.api_port = world.free_port()
         key, self.certificate = certificates.make(self.folder, world.V4)
         own = self.folder / "edge"
         own.mkdir()

@@ -5,17 +5,18 @@ import unittest
 import urllib.parse
 
 import home
-import turn
 import world
 from api import KEY, PAGE, PLACE, SHOP_KEY, SILENCE_SECONDS, ApiRelay
 
 
-class Case(world.Case):
+class Case(world.RelayCase):
     sources = ("pushed", "computed")
 
-    def serve(self, **more):
-        self.relay = self.started(ApiRelay(self.sources, **more))
+    def setUp(self):
         self.peer = self.started(world.EchoPeer())
+
+    def serve(self, **more):
+        self.relay = self.server = self.started(ApiRelay(self.sources, **more))
         return self.relay
 
     def issued(self, user="alice@ims.example", **more):
@@ -23,25 +24,15 @@ class Case(world.Case):
         self.assertEqual(answer.status, 200, answer)
         return answer.json()
 
-    def allocated(self, credential):
-        client = turn.Client((world.V4, self.relay.port), credential["username"], credential["password"])
-        self.addCleanup(client.close)
-        client.allocate()
-        client.bind((world.V4, self.peer.port))
-        self.assertTrue(client.echoes())
-        return client
+    def opened(self, credential):
+        return self.allocated(credential["username"], credential["password"])
 
     def assert_refused(self, credential):
-        client = turn.Client((world.V4, self.relay.port), credential["username"], credential["password"])
-        self.addCleanup(client.close)
-        with self.assertRaises(turn.Refused) as refused:
-            client.allocate()
-        self.assertEqual(refused.exception.code, 401)
-
+        self.assertEqual(self.refusal(credential["username"], credential["password"]), 401)
 
     def withdrawn_while_it_relays(self):
         credential = self.issued()
-        client = self.allocated(credential)
+        client = self.opened(credential)
         seconds = home.seconds_to_silence(
             client, lambda: self.assertEqual(self.relay.ask("DELETE", f"{PLACE}?user=alice@ims.example").status, 200)
         )
@@ -55,7 +46,7 @@ class Credentials(Case):
         first = self.issued()
         self.assertNotIn(":", first["username"], "it was computed")
         self.withdrawn_while_it_relays()
-        self.allocated(self.issued())
+        self.opened(self.issued())
         finished = world.turnpike("probe", first["uris"][0], "--user", first["username"], "--password", first["password"])
         self.assertEqual(finished.status, 1, finished)
 
@@ -140,7 +131,7 @@ class Computed(Case):
         self.serve()
         self.assertIn(":", self.issued()["username"], "it was pushed")
         self.withdrawn_while_it_relays()
-        self.allocated(self.issued())
+        self.opened(self.issued())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 
 import certificates
-import home
 import world
 
 SCRIPT = pathlib.Path(__file__).resolve().parent / "kamailio" / "edge.cfg"
@@ -21,7 +20,7 @@ class KamailioEdge:
 
     def __init__(self, realm, url, authority, key):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="turnpike_e2e_edge_"))
-        self.port = home.free_port()
+        self.port = world.free_port()
         self.door = f"wss://{world.V4}:{self.port}"
         private_key, self.certificate = certificates.make(self.folder, world.V4)
         shutil.copy(SCRIPT, self.folder)

@@ -88,8 +88,8 @@ TEST(Roles, ArePrintedAsTheyCanBeRead) {
 TEST(Roles, AreNamedWhereThereIsNone) {
   EXPECT_EQ(
       problems_of("[admin]\nsocket = \"a\"\n"),
-      Lines{"t.toml:1: turn: missing, allowed: at least one of [turn], [epcscf] and [ims], which say what "
-            "is served"});
+      Lines{"t.toml:1: turn: missing, allowed: at least one of [turn], [epcscf], [ims] and [api], which say "
+            "what is served"});
 }
 
 TEST(Roles, OfARelayAloneAreNotThoseOfAnEdge) {
@@ -126,11 +126,25 @@ TEST(Roles, OfAnEdgeAloneNeedToKnowForWhomCredentialsAreMade) {
              "[[relays]], as there is no [turn]"}));
 }
 
+TEST(Roles, OfAnApiAloneNeedToKnowForWhomCredentialsAreMade) {
+  const std::string api =
+      "[api]\ncertificate = \"c\"\nkey = \"k\"\n"
+      "keys = [{ id = \"web\", secret = \"a-key-of-some-length\" }]\n";
+  EXPECT_EQ(problems_of(api + elsewhere_part + "uris = [\"turn:a\"]\n" + computed_part), Lines{});
+  EXPECT_EQ(problems_of(api + elsewhere_part + "[credentials.pushed]\n" + relays_part), Lines{});
+  EXPECT_EQ(
+      problems_of(api + computed_part),
+      (Lines{"t.toml:1: credentials.realm: missing, allowed: the realm of the relays for which credentials "
+             "are made, as there is no [turn]",
+             "t.toml:1: credentials.uris: missing, allowed: a list of \"turn:HOST:PORT?transport=udp\", or "
+             "[[relays]], as there is no [turn]"}));
+}
+
 TEST(Roles, OfAHomeCoreAloneHaveNoUseForCredentials) {
   EXPECT_EQ(
       problems_of(ims_part + computed_part),
-      Lines{"t.toml:4: credentials: found beside [ims] alone, allowed: with [turn] or [epcscf], as a home "
-            "core has no use for them"});
+      Lines{"t.toml:4: credentials: found beside [ims] alone, allowed: with [turn], [epcscf] or [api], as a "
+            "home core has no use for them"});
   EXPECT_EQ(
       problems_of("[ims]\ndatabase = \"a\"\n"),
       Lines{"t.toml:1: ims.realm: missing, allowed: the home domain of the users, such as \"ims.example\""});
@@ -138,8 +152,8 @@ TEST(Roles, OfAHomeCoreAloneHaveNoUseForCredentials) {
 
 TEST(Roles, OfRelaysAreKnownOnce) {
   EXPECT_EQ(problems_of(turn_part + computed_part + relays_part),
-            Lines{"t.toml:6: relays: found without [epcscf], allowed: beside it alone, as it is what pushes "
-                  "credentials to them"});
+            Lines{"t.toml:6: relays: found without [epcscf] and [api], allowed: beside one of them, as they "
+                  "push credentials to relays"});
   EXPECT_EQ(
       problems_of(turn_part + elsewhere_part + computed_part),
       (Lines{
