@@ -111,7 +111,7 @@ TEST(SipEndpoint, GathersWhatOneTurnSendsOverTcp) {
   ASSERT_TRUE(peer.connect(endpoint.tcp()));
   peer.send(make_message("a"));
   ASSERT_TRUE(endpoint.watcher.wait_for_messages(1));
-  const Hop from = endpoint.watcher.messages.front().first;
+  const Hop from = endpoint.watcher.messages().front().first;
   endpoint.send_all(from, {"one", "two", "three"});
   EXPECT_EQ(peer.receive(), "onetwothree");
   const std::string large(100'000, 'x');
@@ -125,7 +125,7 @@ TEST(SipEndpoint, LosesNothingThatWasSentRightBeforeItStops) {
   ASSERT_TRUE(peer.connect(endpoint.tcp()));
   peer.send(make_message("a"));
   ASSERT_TRUE(endpoint.watcher.wait_for_messages(1));
-  endpoint.send_all_and_stop(endpoint.watcher.messages.front().first, {"one", "two"});
+  endpoint.send_all_and_stop(endpoint.watcher.messages().front().first, {"one", "two"});
   EXPECT_EQ(peer.receive(6), "onetwo");
   EXPECT_FALSE(peer.receive().has_value());
 }
