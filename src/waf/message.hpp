@@ -21,7 +21,7 @@ struct Request {
   Fields fields{};      // all of them; names in any case
   std::string body{};
   IpAddress remote{};
-  // DNS and URI names of the client certificate that was verified; empty without one.
+  // DNS and URI names of the client certificate that was verified, and its common name; empty without one.
   std::vector<std::string> certificate_names{};
 
   // The first field of this name, whatever its case.

@@ -1,0 +1,213 @@
+#include "service/waf_node.hpp"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "base/password.hpp"
+#include "base/random.hpp"
+#include "base/source_limiter.hpp"
+#include "service/alarm.hpp"
+#include "waf/endpoints.hpp"
+#include "waf/server.hpp"
+
+namespace turnpike::service {
+namespace {
+
+waf::Request to_request(ServedRequest served) {
+  const auto question = served.target.find('?');
+  return {.method = std::move(served.method),
+          .path = served.target.substr(0, question),
+          .query = question == std::string::npos ? std::string{} : served.target.substr(question + 1),
+          .fields = std::move(served.fields),
+          .body = std::move(served.body),
+          .remote = served.peer.remote.ip,
+          .certificate_names = std::move(served.peer.names)};
+}
+
+waf::Response refuse_for_now(unsigned status, std::string_view text) {
+  return waf::answer_plain(status, text, {{"Retry-After", "1"}});
+}
+
+// Paths are a stranger's: what is counted by has few values.
+std::string_view find_endpoint(std::string_view issuer, std::string_view path) {
+  using namespace waf::endpoint;
+  static constexpr std::array all{authorization, login, consent,        token,          introspection,
+                                  revocation,    jwks,  oauth_metadata, openid_metadata};
+  const std::string base{path_of(issuer)};
+  const auto found = std::ranges::find_if(all, [&](std::string_view endpoint) {
+    return path == base + std::string{endpoint} || path == std::string{endpoint} + base;
+  });
+  return found == all.end() ? "other" : *found;
+}
+
+// As waf::answer() begins the body of a refusal.
+std::string_view find_error(const waf::Response& response) {
+  constexpr std::string_view beginning = R"({"error":")";
+  const std::string_view body = response.body;
+  if (response.status < 400 || !body.starts_with(beginning)) return "";
+  return body.substr(beginning.size(), body.find('"', beginning.size()) - beginning.size());
+}
+
+}  // namespace
+
+class WafNode::Impl {
+ public:
+  Impl(WafNodeSettings settings, waf::Ledger& ledger, waf::KeyRing keys, WafObserver& observer)
+      : settings_(std::move(settings)),
+        ledger_(ledger),
+        observer_(observer),
+        keys_(std::move(keys)),
+        limiter_(settings_.requests_per_second_per_source, random_.next_u64()),
+        alarm_(loop_, [this] { keep_up(); }) {
+    server_.emplace(settings_.waf, ledger_, keys_);
+  }
+  ~Impl() { stop(); }
+
+  std::expected<void, std::string> listen() {
+    for (const HttpServerSettings& listener : settings_.listeners) {
+      auto http = HttpServer::start(loop_.context(), listener,
+                                    [this](ServedRequest request, HttpServer::Respond respond) {
+                                      answer({to_request(std::move(request)), std::move(respond)});
+                                    });
+      if (!http) return std::unexpected("the WAF: " + http.error());
+      http_.push_back(std::move(*http));
+    }
+    return {};
+  }
+  void start(RelayPort* relays) {
+    relays_ = relays;
+    keep_up();
+    worker_.start("waf-passwords");
+    loop_.start("waf");
+  }
+  void stop() {
+    worker_.stop();
+    loop_.stop();
+  }
+
+  void keep_up() {
+    const Now now = read_clocks();
+    ledger_.forget_ended(now.wall);
+    const waf::Lifetimes& lifetimes = settings_.waf.lifetimes;
+    if (keys_.rotate(ledger_, settings_.waf.keys, lifetimes.access_token + lifetimes.clock_skew, now.wall))
+      observer_.on_keys_changed(now);
+    alarm_.set(now.mono + settings_.upkeep_every, now.mono);
+  }
+  void reconfigure(waf::Settings settings) {
+    const auto work = [&] {
+      settings_.waf = std::move(settings);
+      server_.emplace(settings_.waf, ledger_, keys_);
+      keep_up();
+    };
+    if (!loop_.ask(work)) work();  // the loop does not run: nobody else uses the machine
+  }
+
+  Loop& loop() { return loop_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<HttpServer>>& http() const { return http_; }
+
+ private:
+  struct Call {
+    waf::Request request;
+    HttpServer::Respond respond;
+  };
+
+  void answer(Call call) {
+    const Now now = read_clocks();
+    if (!limiter_.admit(call.request.remote, now.mono))
+      return finish(call, {.reply = refuse_for_now(429, "There are too many requests from here.")}, now);
+    decide(std::move(call), now);
+  }
+  void decide(Call call, Now now) {
+    waf::Outcome outcome = server_->on_request(call.request, now.wall, random_);
+    if (auto* check = std::get_if<waf::PasswordCheck>(&outcome.reply))
+      return is_checking_ ? wait(std::move(call), now) : check_password(std::move(call), std::move(*check));
+    finish(call, std::move(outcome), now);
+  }
+
+  // Passwords are checked one after the other, and each waiting one is decided on anew: those that were sent
+  // at the same time see what became of the others, so that no lock is overtaken.
+  void wait(Call call, Now now) {
+    if (waiting_.size() >= settings_.passwords_waiting_max)
+      return finish(call, {.reply = refuse_for_now(503, "There are too many logins now.")}, now);
+    waiting_.push_back(std::move(call));
+  }
+  void check_password(Call call, waf::PasswordCheck check) {
+    is_checking_ = true;
+    worker_.post([this, call = std::move(call), check = std::move(check)]() mutable {
+      const bool is_right = matches_password(check.password, check.stored);
+      loop_.post([this, call = std::move(call), check = std::move(check), is_right]() mutable {
+        on_checked(call, check, is_right);
+      });
+    });
+  }
+  void on_checked(Call& call, const waf::PasswordCheck& check, bool is_right) {
+    const Now now = read_clocks();
+    finish(call, server_->on_password(call.request, check, is_right, now.wall, random_), now);
+    is_checking_ = false;
+    while (!is_checking_ && !waiting_.empty()) {
+      Call next = std::move(waiting_.front());
+      waiting_.pop_front();
+      decide(std::move(next), now);
+    }
+  }
+
+  void finish(Call& call, waf::Outcome outcome, Now now) {
+    auto& response = std::get<waf::Response>(outcome.reply);
+    observer_.on_answer({.endpoint = find_endpoint(settings_.waf.issuer, call.request.path),
+                         .status = response.status,
+                         .error = find_error(response),
+                         .remote = call.request.remote},
+                        now);
+    for (const credentials::Revocation& revocation : outcome.revocations) revoke(revocation, now);
+    call.respond(
+        {.status = response.status, .fields = std::move(response.fields), .body = std::move(response.body)});
+  }
+  void revoke(const credentials::Revocation& revocation, Now now) {
+    if (relays_ == nullptr) return observer_.on_revoked(false, now);
+    relays_->revoke(revocation, [this](bool is_done) { observer_.on_revoked(is_done, read_clocks()); });
+  }
+
+  WafNodeSettings settings_;
+  waf::Ledger& ledger_;
+  WafObserver& observer_;
+  Loop loop_{};  // outlives what waits for it, and the worker, which answers on it
+  SystemRandom random_{};
+  waf::KeyRing keys_;
+  std::optional<waf::Server> server_{};
+  SourceLimiter limiter_;
+  Alarm alarm_;
+  std::vector<std::unique_ptr<HttpServer>> http_{};
+  Loop worker_{};
+  bool is_checking_ = false;
+  std::deque<Call> waiting_{};
+  RelayPort* relays_ = nullptr;
+};
+
+std::expected<std::unique_ptr<WafNode>, std::string> WafNode::open(WafNodeSettings settings,
+                                                                   waf::Ledger& ledger,
+                                                                   WafObserver& observer) {
+  auto keys = waf::KeyRing::open(ledger);
+  if (!keys) return std::unexpected("the WAF: " + keys.error());
+  auto impl = std::make_unique<Impl>(std::move(settings), ledger, std::move(*keys), observer);
+  if (auto listening = impl->listen(); !listening) return std::unexpected(std::move(listening.error()));
+  return std::unique_ptr<WafNode>{new WafNode{std::move(impl)}};
+}
+
+WafNode::WafNode(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+WafNode::~WafNode() = default;
+
+Loop& WafNode::loop() { return impl_->loop(); }
+void WafNode::start(RelayPort* relays) { impl_->start(relays); }
+void WafNode::stop() { impl_->stop(); }
+void WafNode::reconfigure(waf::Settings settings) { impl_->reconfigure(std::move(settings)); }
+
+std::vector<SocketAddress> WafNode::listeners() const {
+  std::vector<SocketAddress> addresses;
+  for (const auto& http : impl_->http()) addresses.push_back(http->listener());
+  return addresses;
+}
+
+}  // namespace turnpike::service

@@ -1,0 +1,75 @@
+#pragma once
+// WafNode is the authorization server with its sockets: one loop with HTTP servers, the machine and its
+// ledger, and one thread beside it that checks passwords, so that nobody waits for another one's login.
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/time.hpp"
+#include "service/http_server.hpp"
+#include "service/loop.hpp"
+#include "service/relay_port.hpp"
+#include "waf/ledger.hpp"
+#include "waf/settings.hpp"
+
+namespace turnpike::service {
+
+struct WafNodeSettings {
+  std::vector<HttpServerSettings> listeners{};  // https, or http on loopback alone
+  waf::Settings waf{};
+  std::uint32_t requests_per_second_per_source = 200;  // more are answered with 429
+  std::size_t passwords_waiting_max = 32;              // logins that wait for a check; more are told 503
+  std::chrono::seconds upkeep_every{60};               // ended records are dropped, keys follow one another
+};
+
+struct WafExchange {
+  std::string_view endpoint{};  // "/token"; "other" for a path that is none
+  unsigned status = 0;
+  std::string_view error{};  // of RFC 6749 section 5.2 and its like, or ""
+  IpAddress remote{};
+};
+
+// Told on the node's thread; must be quick, and must not call the node.
+class WafObserver {
+ public:
+  virtual ~WafObserver() = default;
+  virtual void on_answer(const WafExchange& exchange, Now now) = 0;
+  // Once for each revocation of TURN tokens; not done: not every relay has acknowledged it, or there is none.
+  virtual void on_revoked(bool is_done, Now now) = 0;
+  virtual void on_keys_changed(Now now) = 0;
+};
+
+class WafNode {
+ public:
+  // Opens every socket; nobody is served before start(). The error is one line. After this call the ledger is
+  // used on the node's thread alone; it outlives the node, as the observer does.
+  static std::expected<std::unique_ptr<WafNode>, std::string> open(WafNodeSettings settings,
+                                                                   waf::Ledger& ledger,
+                                                                   WafObserver& observer);
+  ~WafNode();  // stops
+  WafNode(const WafNode&) = delete;
+  WafNode& operator=(const WafNode&) = delete;
+
+  Loop& loop();
+  // The port is called on the loop, answers there, and outlives that; null: there is no relay to tell.
+  void start(RelayPort* relays);
+  void stop();
+
+  // From the thread that has started it: what is decided by from now on. Listeners stay as they are.
+  void reconfigure(waf::Settings settings);
+  [[nodiscard]] std::vector<SocketAddress> listeners() const;
+
+  class Impl;
+
+ private:
+  explicit WafNode(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace turnpike::service

@@ -1,0 +1,251 @@
+#include "service/waf_node.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+
+#include "service/test_certificates.hpp"
+#include "service/test_notebook.hpp"
+#include "waf/test_world.hpp"
+
+namespace turnpike::service {
+namespace {
+
+using nlohmann::json;
+
+// Written down on the node's thread, read on the test's.
+class Notes final : public WafObserver, public TestNotebook {
+ public:
+  void on_answer(const WafExchange& exchange, Now /*now*/) override {
+    note([&] {
+      answers_.push_back(std::string{exchange.endpoint} + ' ' + std::to_string(exchange.status) + ' ' +
+                         std::string{exchange.error});
+    });
+  }
+  void on_revoked(bool is_done, Now /*now*/) override {
+    note([&] { ++(is_done ? confirmed_ : unconfirmed_); });
+  }
+  void on_keys_changed(Now /*now*/) override {
+    note([&] { ++key_changes_; });
+  }
+  std::vector<std::string> answers() { return copy(answers_); }
+  int confirmed() { return copy(confirmed_); }
+  int unconfirmed() { return copy(unconfirmed_); }
+  int key_changes() { return copy(key_changes_); }
+
+ private:
+  std::vector<std::string> answers_{};
+  int confirmed_ = 0, unconfirmed_ = 0, key_changes_ = 0;
+};
+
+class Relays final : public RelayPort, public TestNotebook {
+ public:
+  void put(const credentials::PushedCredential& /*credential*/, Completion on_done) override {
+    on_done(false);
+  }
+  void revoke(const credentials::Revocation& revocation, Completion on_done) override {
+    note([&] { revoked_.push_back(revocation.value); });
+    on_done(true);
+  }
+  std::vector<std::string> revoked() { return copy(revoked_); }
+
+ private:
+  std::vector<std::string> revoked_{};
+};
+
+// The node over https, with the accounts of waf::World, and clients of its own.
+struct Site {
+  using Change = std::function<void(WafNodeSettings&, waf::World&)>;
+
+  explicit Site(const Change& change = {}, RelayPort* relays = nullptr) {
+    certificates.issue("waf", "DNS:localhost,IP:127.0.0.1");
+    WafNodeSettings settings{.listeners = {{.listen = *SocketAddress::parse("127.0.0.1:0"),
+                                            .certificate_file = certificates.certificate("waf"),
+                                            .key_file = certificates.key("waf")}},
+                             .waf = waf::make_settings(),
+                             .requests_per_second_per_source = 10'000};
+    settings.waf.issuer = "https://localhost/waf";
+    for (const waf::StoredKey& key : world.ledger.signing_keys()) world.ledger.remove_signing_key(key.kid);
+    if (change) change(settings, world);
+    auto opened = WafNode::open(std::move(settings), world.ledger, notes);
+    check(opened.has_value(), "the WAF opens");
+    node = std::move(*opened);
+    node->start(relays);
+    client = *HttpClient::make(loop, {.ca_file = certificates.authority(), .connections_max = 16});
+  }
+
+  HttpRequest make(const waf::Request& request) const {
+    const std::string port = std::to_string(node->listeners().front().port);
+    return {.method = request.method,
+            .url = "https://127.0.0.1:" + port + request.path +
+                   (request.query.empty() ? "" : "?" + request.query),
+            .fields = request.fields,
+            .body = request.body};
+  }
+  // All of them at once, each on a connection of its own.
+  std::vector<waf::Response> send_all(const std::vector<waf::Request>& requests) {
+    std::vector<waf::Response> responses(requests.size());
+    std::size_t waits_for = requests.size();
+    for (std::size_t at = 0; at < requests.size(); ++at)
+      client->send(make(requests[at]), [&, at](HttpAnswer answer) {
+        EXPECT_TRUE(answer) << answer.error();
+        if (answer) responses[at] = {answer->status, answer->fields, answer->body};
+        --waits_for;
+      });
+    while (waits_for > 0) loop.run_one();
+    return responses;
+  }
+  waf::Response send(const waf::Request& request) { return send_all({request}).front(); }
+  static waf::Request post(std::string_view path, const waf::Parameters& parameters,
+                           waf::Fields fields = {}) {
+    fields.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+    return {.method = "POST",
+            .path = "/waf" + std::string{path},
+            .fields = std::move(fields),
+            .body = waf::format_form(parameters)};
+  }
+
+  // A browser at the login page.
+  waf::Browser open_login() {
+    waf::Browser browser{world};
+    browser.take(
+        send({.path = "/waf/authorize", .query = waf::format_form(waf::authorization_parameters())}));
+    return browser;
+  }
+  static waf::Request make_login(const waf::Browser& browser, std::string_view password) {
+    waf::Parameters form = browser.form();
+    form.emplace_back("name", "alice");
+    form.emplace_back("password", password);
+    return post("/login", form, browser.fields());
+  }
+  json log_in() {
+    waf::Browser browser = open_login();
+    browser.take(send(make_login(browser, "wonderland")));
+    const std::string location = browser.location();
+    browser.take(send({.path = "/waf/authorize",
+                       .query = location.substr(location.find('?') + 1),
+                       .fields = browser.fields()}));
+    return json::parse(send(post("/token", world.code_request(browser.answer("code")))).body);
+  }
+
+  TestCertificates certificates{};
+  waf::World world{};
+  Notes notes{};
+  std::unique_ptr<WafNode> node{};
+  boost::asio::io_context loop{};
+  std::unique_ptr<HttpClient> client{};
+};
+
+std::vector<unsigned> statuses(const std::vector<waf::Response>& responses) {
+  std::vector<unsigned> all;
+  for (const waf::Response& response : responses) all.push_back(response.status);
+  std::ranges::sort(all);
+  return all;
+}
+
+TEST(WafNode, LogsAUserInOverHttps) {
+  Site site;
+  const json tokens = site.log_in();
+  EXPECT_EQ(tokens.value("token_type", ""), "Bearer");
+  EXPECT_EQ(tokens.at("turn").value("server_name", ""), waf::turn_name);
+  const std::vector<std::string> expected{"/authorize 200 ", "/login 303 ", "/authorize 303 ", "/token 200 "};
+  EXPECT_EQ(site.notes.answers(), expected);
+}
+
+TEST(WafNode, HandsOnEveryFieldOfARequestAndOfAnAnswer) {
+  Site site;
+  const waf::Response page = site.open_login().page;
+  EXPECT_EQ(page.find("cache-control"), "no-store");
+  ASSERT_TRUE(page.find("set-cookie"));
+  EXPECT_TRUE(page.find("set-cookie")->starts_with("__Host-"));
+  const waf::Request request =
+      Site::post("/token", site.world.code_request("c"), {{"DPoP", "a"}, {"DPoP", "a"}});
+  EXPECT_TRUE(site.send(request).body.contains("invalid_dpop_proof"));
+  EXPECT_EQ(site.notes.answers().back(), "/token 400 invalid_dpop_proof");
+  EXPECT_EQ(site.send({.path = "/elsewhere"}).status, 404U);
+  EXPECT_EQ(site.notes.answers().back(), "other 404 ");
+}
+
+TEST(WafNode, LocksOutGuessesThatAreSentAtTheSameTime) {
+  Site site;
+  const waf::Browser browser = site.open_login();
+  const auto responses =
+      site.send_all(std::vector<waf::Request>(8, Site::make_login(browser, "not wonderland")));
+  EXPECT_EQ(statuses(responses), (std::vector<unsigned>{403, 403, 403, 403, 403, 429, 429, 429}));
+}
+
+TEST(WafNode, LetsOnlySoManyLoginsWait) {
+  Site site{[](WafNodeSettings& settings, waf::World& world) {
+    settings.passwords_waiting_max = 0;
+    waf::User alice = *world.ledger.find_user("u-alice");
+    alice.password =
+        hash_password(Secret::from_text("wonderland"), {.log2_n = 14, .r = 8, .p = 1}, world.random);
+    world.ledger.put_user(alice);
+  }};
+  const waf::Browser browser = site.open_login();
+  const auto responses = site.send_all(std::vector<waf::Request>(8, Site::make_login(browser, "wonderland")));
+  EXPECT_EQ(std::ranges::count(responses, 303U, &waf::Response::status) +
+                std::ranges::count(responses, 503U, &waf::Response::status),
+            8);
+  EXPECT_GE(std::ranges::count(responses, 303U, &waf::Response::status), 1);
+  EXPECT_GE(std::ranges::count(responses, 503U, &waf::Response::status), 1);
+}
+
+TEST(WafNode, TellsTheRelaysWhatWasRevoked) {
+  Relays relays;
+  Site site{{}, &relays};
+  const json tokens = site.log_in();
+  const waf::Request revocation =
+      Site::post("/revoke", {{"token", tokens.at("access_token")}, {"client_id", "wic"}});
+  EXPECT_EQ(site.send(revocation).status, 200U);
+  EXPECT_TRUE(site.notes.wait([&] { return site.notes.confirmed() > 0; }));
+  EXPECT_FALSE(relays.revoked().empty());
+  EXPECT_EQ(site.notes.unconfirmed(), 0);
+}
+
+TEST(WafNode, CountsWhatNoRelayWasToldOf) {
+  Site site;
+  const json tokens = site.log_in();
+  EXPECT_EQ(
+      site.send(Site::post("/revoke", {{"token", tokens.at("access_token")}, {"client_id", "wic"}})).status,
+      200U);
+  EXPECT_TRUE(site.notes.wait([&] { return site.notes.unconfirmed() > 0; }));
+}
+
+TEST(WafNode, AnswersOneSourceOnlySoOften) {
+  Site site{
+      [](WafNodeSettings& settings, waf::World& /*world*/) { settings.requests_per_second_per_source = 1; }};
+  const auto responses = site.send_all(std::vector<waf::Request>(8, waf::Request{.path = "/waf/jwks"}));
+  const auto refused = std::ranges::find(responses, 429U, &waf::Response::status);
+  ASSERT_NE(refused, responses.end());
+  EXPECT_EQ(refused->find("retry-after"), "1");
+}
+
+TEST(WafNode, SignsWithAKeyThatItPublishes) {
+  Site site;
+  EXPECT_EQ(site.notes.key_changes(), 1);
+  const json keys = json::parse(site.send({.path = "/waf/jwks"}).body);
+  EXPECT_FALSE(keys.at("keys").empty());
+}
+
+TEST(WafNode, DecidesByItsNewSettings) {
+  Site site;
+  waf::Settings settings = waf::make_settings();
+  settings.issuer = "https://localhost";
+  site.node->reconfigure(std::move(settings));
+  EXPECT_EQ(site.send({.path = "/waf/jwks"}).status, 404U);
+  EXPECT_EQ(site.send({.path = "/jwks"}).status, 200U);
+}
+
+TEST(WafNode, RefusesPlainHttpBeyondLoopback) {
+  waf::MemoryLedger ledger;
+  Notes notes;
+  const auto node = WafNode::open(
+      {.listeners = {{.listen = *SocketAddress::parse("192.0.2.1:80")}}, .waf = waf::make_settings()}, ledger,
+      notes);
+  ASSERT_FALSE(node);
+  EXPECT_EQ(node.error(), "the WAF: 192.0.2.1:80: http is for loopback alone, give a certificate");
+}
+
+}  // namespace
+}  // namespace turnpike::service
