@@ -130,7 +130,8 @@ std::expected<SigningKey, std::string> SigningKey::parse(const Secret& text) {
   } else if (const std::string* curve = find_text(*jwk, "crv"); curve == nullptr || *curve != "P-256") {
     return std::unexpected("its curve is not P-256");
   }
-  KeyRef key{cjose_jwk_import(text.reveal_text().data(), text.size(), nullptr)};
+  const std::string_view plain = text.reveal_text();
+  KeyRef key{cjose_jwk_import(plain.data(), plain.size(), nullptr)};
   ERR_clear_error();
   if (!key) return std::unexpected("its numbers are no key");
   const std::string* kid = find_text(*jwk, "kid");
