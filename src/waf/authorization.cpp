@@ -141,7 +141,9 @@ Reply answer_login(Visit& visit) {
 Response answer_password(Visit& visit, const PasswordCheck& check, bool is_right) {
   if (is_right && !check.user.empty()) {
     note_login(visit, check.name);
-    return begin_session(visit, check.user, check.query);
+    Response response = begin_session(visit, check.user, check.query);
+    remember_browser(visit, check.name, response.fields);
+    return response;
   }
   note_failed_login(visit, check.name);
   visit.audit("login_failed", "", check.user);

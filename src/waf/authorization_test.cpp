@@ -221,7 +221,7 @@ TEST_F(Authorization, SaysTheSameOfAWrongNameAndAWrongPassword) {
     browser.get(parameters);
     browser.log_in(name, password);
     std::string body = browser.page.body;
-    for (const std::string_view part : {std::string_view{name}, std::string_view{browser.hidden("mark")}})
+    for (const std::string& part : {std::string{name}, browser.hidden("mark")})
       if (const auto at = body.find(part); at != std::string::npos) body.erase(at, part.size());
     return std::to_string(browser.page.status) + body.substr(body.find("<main>"), 200);
   };
@@ -266,6 +266,29 @@ TEST_F(Authorization, LocksASourceThatTriesManyNames) {
   }
   browser.get(parameters);
   EXPECT_EQ(browser.log_in("alice").status, 429u);
+}
+
+TEST_F(Authorization, LocksANameThatManySourcesTryButNotInItsOwnBrowser) {
+  Browser home{world};
+  home.get(parameters);
+  home.log_in("alice");
+  for (std::uint8_t i = 0; i < 50; ++i) {
+    world.remote = IpAddress::v4({198, 51, 100, i});
+    Browser bot{world};
+    bot.get(parameters);
+    bot.log_in("alice", "guess");
+  }
+  world.remote = IpAddress::v4({192, 0, 2, 1});
+  Browser stranger{world};
+  stranger.get(parameters);
+  EXPECT_EQ(stranger.log_in("alice").status, 429u);
+  EXPECT_EQ(stranger.page.find("retry-after"), "60");
+  stranger.cookies["__Host-waf_known"] = "x." + std::string(22, 'A');
+  stranger.get(parameters);
+  EXPECT_EQ(stranger.log_in("alice").status, 429u);
+  EXPECT_TRUE(home.cookies.contains("__Host-waf_known"));
+  home.get(with(parameters, "prompt", "login"));
+  EXPECT_EQ(home.log_in("alice").status, 303u);
 }
 
 TEST_F(Authorization, GivesTheSessionANewNameAtEachLogin) {

@@ -35,6 +35,12 @@ std::string make_mark_at(const Visit& visit, std::uint64_t made_at, std::string_
   return to_base64url(bytes);
 }
 
+// What no other browser has, and a mark that it goes with this name.
+std::string make_known(const Settings& settings, std::string_view name, std::string_view salt) {
+  const Digest mark = sign(settings, "known browser", std::string{salt} + '.' + std::string{name});
+  return std::string{salt} + '.' + to_base64url(Bytes{mark}.first(mark_size));
+}
+
 std::optional<std::string_view> find_browser(const Visit& visit) {
   return visit.request.find_cookie(cookie_name(visit.settings, "waf_browser"));
 }
@@ -67,6 +73,18 @@ std::string ensure_browser(Visit& visit, Fields& fields) {
   std::string name = make_random_text(visit.random);
   fields.emplace_back("Set-Cookie", format_cookie(visit.settings, "waf_browser", name));
   return name;
+}
+
+void remember_browser(Visit& visit, std::string_view name, Fields& fields) {
+  const std::string known = make_known(visit.settings, name, make_random_text(visit.random));
+  fields.emplace_back("Set-Cookie", format_cookie(visit.settings, "waf_known", known) + "; Max-Age=31536000");
+}
+
+bool is_known_browser(const Visit& visit, std::string_view name) {
+  const auto cookie = visit.request.find_cookie(cookie_name(visit.settings, "waf_known"));
+  if (!cookie) return false;
+  const std::string expected = make_known(visit.settings, name, cookie->substr(0, cookie->find('.')));
+  return crypto::equal_in_constant_time(as_bytes(expected), as_bytes(*cookie));
 }
 
 std::string make_mark(const Visit& visit, std::string_view browser, std::string_view purpose,

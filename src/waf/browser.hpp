@@ -17,6 +17,10 @@ Session open_session(Visit& visit, std::string_view user, Response& response);
 // The browser's own random name, made and set where it has none.
 std::string ensure_browser(Visit& visit, Fields& fields);
 
+// Marks the browser as one in which this name has logged in, for a year; and whether it is one.
+void remember_browser(Visit& visit, std::string_view name, Fields& fields);
+bool is_known_browser(const Visit& visit, std::string_view name);
+
 // RFC 9700 section 4.7: a mark that this server made for a form with this content in this browser.
 std::string make_mark(const Visit& visit, std::string_view browser, std::string_view purpose,
                       std::string_view content);

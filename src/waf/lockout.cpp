@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/source_key.hpp"
+#include "waf/browser.hpp"
 
 namespace turnpike::waf {
 namespace {
@@ -23,9 +24,13 @@ Keys make_keys(const Visit& visit, std::string_view name) {
 std::optional<WallTime> find_lock(const Visit& visit, std::string_view name) {
   const Keys keys = make_keys(visit, name);
   std::optional<WallTime> locked_until;
-  for (const std::string& key : {keys.per_user_and_source, keys.per_user, keys.per_source})
+  const auto look_at = [&](const std::string& key) {
     if (const auto until = visit.ledger.find_lock(key, visit.now))
       locked_until = std::max(locked_until.value_or(*until), *until);
+  };
+  look_at(keys.per_user_and_source);
+  look_at(keys.per_source);
+  if (!is_known_browser(visit, name)) look_at(keys.per_user);
   return locked_until;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Who may try a password now. Three counts stand side by side: of a user from one source, so that nobody
-// locks a user out of his own home; of a user from everywhere; and of a source, whatever the names.
+// locks a user out of his own home; of a user from everywhere, which does not concern browsers in which he
+// has logged in before; and of a source, whatever the names.
 
 #include <optional>
 #include <string_view>

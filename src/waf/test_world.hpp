@@ -215,9 +215,10 @@ struct Browser {
   std::map<std::string, std::string> cookies{};
   Response page{};
 
-  Fields fields() const {
+  [[nodiscard]] Fields fields() const {
     std::string text;
-    for (const auto& [name, value] : cookies) text += (text.empty() ? "" : "; ") + name + '=' + value;
+    for (const auto& [name, value] : cookies)
+      text.append(text.empty() ? "" : "; ").append(name).append(1, '=').append(value);
     return text.empty() ? Fields{} : Fields{{"Cookie", text}};
   }
   const Response& take(Response response) {
@@ -243,7 +244,7 @@ struct Browser {
     return take(world.post(path, parameters, std::move(all)));
   }
   // The value of a hidden field of the page, unescaped.
-  std::string hidden(const std::string& name) const {
+  [[nodiscard]] std::string hidden(const std::string& name) const {
     const std::string start = "name=\"" + name + "\" value=\"";
     const auto at = page.body.find(start);
     if (at == std::string::npos) return {};
@@ -253,7 +254,7 @@ struct Browser {
       value.erase(amp + 1, 4);
     return value;
   }
-  Parameters form() const { return {{"request", hidden("request")}, {"mark", hidden("mark")}}; }
+  [[nodiscard]] Parameters form() const { return {{"request", hidden("request")}, {"mark", hidden("mark")}}; }
   const Response& log_in(std::string_view name, std::string_view password = "wonderland",
                          const Fields& more = {}) {
     Parameters filled = form();
@@ -287,13 +288,13 @@ struct ClientKey {
 
   [[nodiscard]] std::string key_set() const { return jose::key_set_of({key.jwk("c1")}); }
   [[nodiscard]] std::string jkt() const { return *jose::find_thumbprint(key.jwk("").dump()); }
-  [[nodiscard]] std::string prove(const json& claims, json header = json::object()) const {
+  [[nodiscard]] std::string prove(const json& claims, const json& header = json::object()) const {
     json jwk = key.jwk("");
     json complete{{"typ", "dpop+jwt"}, {"alg", "ES256"}, {"jwk", std::move(jwk)}};
     complete.update(header);
     return key.sign(complete, claims.dump());
   }
-  [[nodiscard]] std::string assert_that(const json& claims, json header = json::object()) const {
+  [[nodiscard]] std::string assert_that(const json& claims, const json& header = json::object()) const {
     json complete{{"alg", "ES256"}, {"kid", "c1"}};
     complete.update(header);
     return key.sign(complete, claims.dump());
