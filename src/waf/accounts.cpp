@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 namespace turnpike::waf {
@@ -44,6 +45,12 @@ std::string to_string(const Scope& scope) {
 }
 
 bool is_within(const Scope& inner, const Scope& outer) { return std::ranges::includes(outer, inner); }
+
+Scope intersect(const Scope& one, const Scope& other) {
+  Scope both;
+  std::ranges::set_intersection(one, other, std::inserter(both, both.end()));
+  return both;
+}
 
 std::string_view to_string(ClientMethod method) {
   switch (method) {

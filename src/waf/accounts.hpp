@@ -22,6 +22,7 @@ using Scope = std::set<std::string, std::less<>>;
 std::optional<Scope> parse_scope(std::string_view text);  // nothing for characters that a scope has not
 std::string to_string(const Scope& scope);
 bool is_within(const Scope& inner, const Scope& outer);
+Scope intersect(const Scope& one, const Scope& other);
 
 // The IMS identities of a holder (TS 24.371, TS 33.203 annex X), as the eP-CSCF reads them from a token.
 struct Identity {

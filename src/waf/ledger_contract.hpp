@@ -54,20 +54,21 @@ class LedgerContract : public testing::Test {
   }
   static std::vector<std::string> ids(const std::vector<Issued>& tokens) {
     std::vector<std::string> all;
+    all.reserve(tokens.size());
     for (const Issued& it : tokens) all.push_back(it.id);
     std::ranges::sort(all);
     return all;
   }
   bool open(const Family& of, std::vector<Issued> issued = {}) {
-    return ledger->open_family(of, digest_of("r1"), issued, 10, now).is_open;
+    return ledger_->open_family(of, digest_of("r1"), issued, 10, now).is_open;
   }
   Rotation rotate(std::string_view from, std::string_view to, std::vector<Issued> issued = {}) {
-    return ledger->rotate("f1", digest_of(from), digest_of(to), issued, now);
+    return ledger_->rotate("f1", digest_of(from), digest_of(to), issued, now);
   }
 
   using Names = std::vector<std::string>;
   static constexpr WallTime now{std::chrono::seconds{1'800'000'000}};
-  std::unique_ptr<Ledger> ledger = Make{}();
+  std::unique_ptr<Ledger> ledger_ = Make{}();
 };
 
 TYPED_TEST_SUITE_P(LedgerContract);
@@ -91,18 +92,18 @@ TYPED_TEST_P(LedgerContract, KeepsClients) {
       .requires_dpop = true,
       .exchanges_for_others = true,
       .is_enabled = false};
-  EXPECT_EQ(this->ledger->find_client("wic"), nullptr);
-  this->ledger->put_client(client);
-  this->ledger->put_client({.id = "other"});
-  ASSERT_NE(this->ledger->find_client("wic"), nullptr);
-  EXPECT_EQ(*this->ledger->find_client("wic"), client);
-  EXPECT_EQ(this->ledger->clients().size(), 2u);
+  EXPECT_EQ(this->ledger_->find_client("wic"), nullptr);
+  this->ledger_->put_client(client);
+  this->ledger_->put_client({.id = "other"});
+  ASSERT_NE(this->ledger_->find_client("wic"), nullptr);
+  EXPECT_EQ(*this->ledger_->find_client("wic"), client);
+  EXPECT_EQ(this->ledger_->clients().size(), 2u);
   Client changed = client;
   changed.name = "another";
   changed.identity.reset();
-  this->ledger->put_client(changed);
-  EXPECT_EQ(*this->ledger->find_client("wic"), changed);
-  EXPECT_EQ(this->ledger->find_client("WIC"), nullptr);
+  this->ledger_->put_client(changed);
+  EXPECT_EQ(*this->ledger_->find_client("wic"), changed);
+  EXPECT_EQ(this->ledger_->find_client("WIC"), nullptr);
 }
 
 TYPED_TEST_P(LedgerContract, KeepsUsersWhoseNamesAreUnique) {
@@ -111,67 +112,68 @@ TYPED_TEST_P(LedgerContract, KeepsUsersWhoseNamesAreUnique) {
       .name = "alice",
       .password = "$scrypt$",
       .identity = {.impi = "alice@x", .impus = {"sip:alice@x", "sip:a@x"}, .is_pool_identity = true}};
-  this->ledger->put_user(alice);
-  EXPECT_EQ(*this->ledger->find_user("u1"), alice);
-  EXPECT_EQ(*this->ledger->find_user_by_name("alice"), alice);
-  EXPECT_EQ(this->ledger->find_user_by_name("bob"), nullptr);
-  EXPECT_EQ(this->ledger->find_user_by_name(""), nullptr);
+  this->ledger_->put_user(alice);
+  EXPECT_EQ(*this->ledger_->find_user("u1"), alice);
+  EXPECT_EQ(*this->ledger_->find_user_by_name("alice"), alice);
+  EXPECT_EQ(this->ledger_->find_user_by_name("bob"), nullptr);
+  EXPECT_EQ(this->ledger_->find_user_by_name(""), nullptr);
 
-  this->ledger->put_user({.id = "u2", .name = "alice"});
-  EXPECT_EQ(this->ledger->find_user_by_name("alice")->id, "u2");
-  EXPECT_EQ(this->ledger->find_user("u1")->name, "");
-  this->ledger->put_user({.id = "u2", .name = "carol", .is_enabled = false});
-  EXPECT_EQ(this->ledger->find_user_by_name("alice"), nullptr);
-  EXPECT_FALSE(this->ledger->find_user_by_name("carol")->is_enabled);
-  EXPECT_EQ(this->ledger->users().size(), 2u);
+  this->ledger_->put_user({.id = "u2", .name = "alice"});
+  EXPECT_EQ(this->ledger_->find_user_by_name("alice")->id, "u2");
+  EXPECT_EQ(this->ledger_->find_user("u1")->name, "");
+  this->ledger_->put_user({.id = "u2", .name = "carol", .is_enabled = false});
+  EXPECT_EQ(this->ledger_->find_user_by_name("alice"), nullptr);
+  EXPECT_FALSE(this->ledger_->find_user_by_name("carol")->is_enabled);
+  EXPECT_EQ(this->ledger_->users().size(), 2u);
 }
 
 TYPED_TEST_P(LedgerContract, RemovesAccountsWithWhatWasIssuedToThem) {
-  this->ledger->put_client({.id = "wic"});
-  this->ledger->put_user({.id = "u1", .name = "alice"});
-  this->ledger->put_consent({.user = "u1", .client = "wic", .scope = {"ims"}});
-  this->ledger->add_code(this->code());
+  this->ledger_->put_client({.id = "wic"});
+  this->ledger_->put_user({.id = "u1", .name = "alice"});
+  this->ledger_->put_consent({.user = "u1", .client = "wic", .scope = {"ims"}});
+  this->ledger_->add_code(this->code());
   ASSERT_TRUE(this->open(this->family(), {this->token("t1")}));
-  ASSERT_TRUE(this->ledger->note_issued(std::vector{this->token("t2", "")}, this->now));
+  ASSERT_TRUE(this->ledger_->note_issued(std::vector{this->token("t2", "")}, this->now));
 
-  EXPECT_EQ(this->ids(this->ledger->remove_user("u1", this->now)), (typename TestFixture::Names{"t1", "t2"}));
-  EXPECT_EQ(this->ledger->find_user("u1"), nullptr);
-  EXPECT_EQ(this->ledger->find_user_by_name("alice"), nullptr);
-  EXPECT_FALSE(this->ledger->find_consent("u1", "wic"));
-  EXPECT_FALSE(this->ledger->find_family("f1", this->now));
-  EXPECT_EQ(this->ledger->redeem_code(digest_of("code"), "wic", this->now).outcome,
+  EXPECT_EQ(this->ids(this->ledger_->remove_user("u1", this->now)),
+            (typename TestFixture::Names{"t1", "t2"}));
+  EXPECT_EQ(this->ledger_->find_user("u1"), nullptr);
+  EXPECT_EQ(this->ledger_->find_user_by_name("alice"), nullptr);
+  EXPECT_FALSE(this->ledger_->find_consent("u1", "wic"));
+  EXPECT_FALSE(this->ledger_->find_family("f1", this->now));
+  EXPECT_EQ(this->ledger_->redeem_code(digest_of("code"), "wic", this->now).outcome,
             CodeRedemption::Outcome::unknown);
 
   ASSERT_TRUE(this->open(this->family("f2"), {this->token("t3", "f2")}));
-  EXPECT_EQ(this->ids(this->ledger->remove_client("wic", this->now)), (typename TestFixture::Names{"t3"}));
-  EXPECT_EQ(this->ledger->find_client("wic"), nullptr);
-  EXPECT_FALSE(this->ledger->find_family("f2", this->now));
-  EXPECT_TRUE(this->ledger->remove_client("wic", this->now).empty());
+  EXPECT_EQ(this->ids(this->ledger_->remove_client("wic", this->now)), (typename TestFixture::Names{"t3"}));
+  EXPECT_EQ(this->ledger_->find_client("wic"), nullptr);
+  EXPECT_FALSE(this->ledger_->find_family("f2", this->now));
+  EXPECT_TRUE(this->ledger_->remove_client("wic", this->now).empty());
 }
 
 TYPED_TEST_P(LedgerContract, KeepsConsents) {
   const Consent consent{.user = "u1", .client = "wic", .scope = {"ims", "turn"}, .given_at = this->now};
-  EXPECT_FALSE(this->ledger->find_consent("u1", "wic"));
-  this->ledger->put_consent(consent);
-  EXPECT_EQ(this->ledger->find_consent("u1", "wic"), consent);
-  EXPECT_FALSE(this->ledger->find_consent("wic", "u1"));
-  this->ledger->remove_consent("u1", "wic");
-  EXPECT_FALSE(this->ledger->find_consent("u1", "wic"));
+  EXPECT_FALSE(this->ledger_->find_consent("u1", "wic"));
+  this->ledger_->put_consent(consent);
+  EXPECT_EQ(this->ledger_->find_consent("u1", "wic"), consent);
+  EXPECT_FALSE(this->ledger_->find_consent("wic", "u1"));
+  this->ledger_->remove_consent("u1", "wic");
+  EXPECT_FALSE(this->ledger_->find_consent("u1", "wic"));
 }
 
 TYPED_TEST_P(LedgerContract, KeepsSessionsUntilTheyEnd) {
   const Session session{
       .id = digest_of("s"), .user = "u1", .began_at = this->now, .ends_at = this->now + this->minute};
-  this->ledger->open_session(session, 2);
-  EXPECT_EQ(this->ledger->find_session(digest_of("s"), this->now), session);
-  EXPECT_FALSE(this->ledger->find_session(digest_of("x"), this->now));
-  EXPECT_FALSE(this->ledger->find_session(digest_of("s"), this->now + this->minute));
-  this->ledger->close_session(digest_of("s"));
-  EXPECT_FALSE(this->ledger->find_session(digest_of("s"), this->now));
+  this->ledger_->open_session(session, 2);
+  EXPECT_EQ(this->ledger_->find_session(digest_of("s"), this->now), session);
+  EXPECT_FALSE(this->ledger_->find_session(digest_of("x"), this->now));
+  EXPECT_FALSE(this->ledger_->find_session(digest_of("s"), this->now + this->minute));
+  this->ledger_->close_session(digest_of("s"));
+  EXPECT_FALSE(this->ledger_->find_session(digest_of("s"), this->now));
 
-  this->ledger->open_session(session, 2);
-  this->ledger->revoke_user("u1", this->now);
-  EXPECT_FALSE(this->ledger->find_session(digest_of("s"), this->now));
+  this->ledger_->open_session(session, 2);
+  this->ledger_->revoke_user("u1", this->now);
+  EXPECT_FALSE(this->ledger_->find_session(digest_of("s"), this->now));
 }
 
 TYPED_TEST_P(LedgerContract, ClosesTheOldestOfTooManySessionsAndFamilies) {
@@ -182,33 +184,33 @@ TYPED_TEST_P(LedgerContract, ClosesTheOldestOfTooManySessionsAndFamilies) {
                    .began_at = this->now + seconds{at},
                    .ends_at = this->now + this->hour};
   };
-  this->ledger->open_session(session("second", 2), 2);
-  this->ledger->open_session(session("first", 1), 2);
-  this->ledger->open_session(session("third", 3), 2);
-  EXPECT_FALSE(this->ledger->find_session(digest_of("first"), this->now));
-  EXPECT_TRUE(this->ledger->find_session(digest_of("second"), this->now));
-  EXPECT_TRUE(this->ledger->find_session(digest_of("third"), this->now));
+  this->ledger_->open_session(session("second", 2), 2);
+  this->ledger_->open_session(session("first", 1), 2);
+  this->ledger_->open_session(session("third", 3), 2);
+  EXPECT_FALSE(this->ledger_->find_session(digest_of("first"), this->now));
+  EXPECT_TRUE(this->ledger_->find_session(digest_of("second"), this->now));
+  EXPECT_TRUE(this->ledger_->find_session(digest_of("third"), this->now));
 
-  const auto open_at = [&](std::string id, int at, std::string user = "u1") {
+  const auto open_at = [&](const std::string& id, int at, const std::string& user = "u1") {
     Family family = this->family(id);
-    family.user = std::move(user);
+    family.user = user;
     family.authenticated_at = this->now + seconds{at};
-    return this->ledger->open_family(family, digest_of("r1"), std::vector{this->token("t" + id, id)}, 2,
-                                     this->now);
+    return this->ledger_->open_family(family, digest_of("r1"), std::vector{this->token("t" + id, id)}, 2,
+                                      this->now);
   };
   EXPECT_TRUE(open_at("b", 2).revoked.empty());
   EXPECT_TRUE(open_at("a", 1).revoked.empty());
   EXPECT_TRUE(open_at("x", 0, "u2").revoked.empty());
   EXPECT_EQ(this->ids(open_at("c", 3).revoked), (typename TestFixture::Names{"ta"}));
-  EXPECT_FALSE(this->ledger->find_family("a", this->now));
-  EXPECT_TRUE(this->ledger->find_family("b", this->now));
-  EXPECT_TRUE(this->ledger->find_family("x", this->now));
+  EXPECT_FALSE(this->ledger_->find_family("a", this->now));
+  EXPECT_TRUE(this->ledger_->find_family("b", this->now));
+  EXPECT_TRUE(this->ledger_->find_family("x", this->now));
 }
 
 TYPED_TEST_P(LedgerContract, RedeemsACodeOnceForItsClient) {
-  this->ledger->add_code(this->code());
+  this->ledger_->add_code(this->code());
   const auto redeem = [&](std::string_view text, std::string_view client) {
-    return this->ledger->redeem_code(digest_of(text), client, this->now);
+    return this->ledger_->redeem_code(digest_of(text), client, this->now);
   };
   EXPECT_EQ(redeem("other", "wic").outcome, CodeRedemption::Outcome::unknown);
   EXPECT_EQ(redeem("code", "thief").outcome, CodeRedemption::Outcome::unknown);
@@ -221,98 +223,98 @@ TYPED_TEST_P(LedgerContract, RedeemsACodeOnceForItsClient) {
   const CodeRedemption second = redeem("code", "wic");
   EXPECT_EQ(second.outcome, CodeRedemption::Outcome::replayed);
   EXPECT_EQ(this->ids(second.revoked), (typename TestFixture::Names{"t1", "t2"}));
-  EXPECT_FALSE(this->ledger->find_family("f1", this->now));
-  EXPECT_FALSE(this->ledger->find_issued("t1", this->now));
+  EXPECT_FALSE(this->ledger_->find_family("f1", this->now));
+  EXPECT_FALSE(this->ledger_->find_issued("t1", this->now));
   EXPECT_EQ(redeem("code", "wic").outcome, CodeRedemption::Outcome::replayed);
   EXPECT_TRUE(redeem("code", "wic").revoked.empty());
 }
 
 TYPED_TEST_P(LedgerContract, DoesNotRedeemACodeThatHasEnded) {
-  this->ledger->add_code(this->code());
-  EXPECT_EQ(this->ledger->redeem_code(digest_of("code"), "wic", this->now + this->minute).outcome,
+  this->ledger_->add_code(this->code());
+  EXPECT_EQ(this->ledger_->redeem_code(digest_of("code"), "wic", this->now + this->minute).outcome,
             CodeRedemption::Outcome::unknown);
 }
 
 TYPED_TEST_P(LedgerContract, KeepsAFamilyClosedThatWasRevokedBeforeItWasOpened) {
-  this->ledger->add_code(this->code());
-  this->ledger->redeem_code(digest_of("code"), "wic", this->now);
-  this->ledger->redeem_code(digest_of("code"), "wic", this->now);
+  this->ledger_->add_code(this->code());
+  this->ledger_->redeem_code(digest_of("code"), "wic", this->now);
+  this->ledger_->redeem_code(digest_of("code"), "wic", this->now);
   EXPECT_FALSE(this->open(this->family(), {this->token("t1")}));
-  EXPECT_FALSE(this->ledger->find_issued("t1", this->now));
-  EXPECT_FALSE(this->ledger->note_issued(std::vector{this->token("t1")}, this->now));
-  EXPECT_FALSE(this->ledger->find_issued("t1", this->now));
+  EXPECT_FALSE(this->ledger_->find_issued("t1", this->now));
+  EXPECT_FALSE(this->ledger_->note_issued(std::vector{this->token("t1")}, this->now));
+  EXPECT_FALSE(this->ledger_->find_issued("t1", this->now));
 }
 
 TYPED_TEST_P(LedgerContract, RotatesRefreshTokensAndNoticesOldOnes) {
   ASSERT_TRUE(this->open(this->family(), {this->token("t1")}));
-  EXPECT_EQ(this->ledger->find_family("f1", this->now), this->family());
+  EXPECT_EQ(this->ledger_->find_family("f1", this->now), this->family());
   EXPECT_EQ(this->rotate("r1", "r2", {this->token("t2")}).outcome, Rotation::Outcome::rotated);
   EXPECT_EQ(this->rotate("r2", "r3").outcome, Rotation::Outcome::rotated);
-  EXPECT_TRUE(this->ledger->find_issued("t2", this->now));
+  EXPECT_TRUE(this->ledger_->find_issued("t2", this->now));
 
   const Rotation replay = this->rotate("r1", "r4", {this->token("t4")});
   EXPECT_EQ(replay.outcome, Rotation::Outcome::replayed);
   EXPECT_EQ(this->ids(replay.revoked), (typename TestFixture::Names{"t1", "t2"}));
-  EXPECT_FALSE(this->ledger->find_issued("t4", this->now));
+  EXPECT_FALSE(this->ledger_->find_issued("t4", this->now));
   EXPECT_EQ(this->rotate("r3", "r5").outcome, Rotation::Outcome::unknown);
-  EXPECT_FALSE(this->ledger->find_family("f1", this->now));
+  EXPECT_FALSE(this->ledger_->find_family("f1", this->now));
 }
 
 TYPED_TEST_P(LedgerContract, DoesNotRotateWhatIsNotThere) {
   EXPECT_EQ(this->rotate("r1", "r2").outcome, Rotation::Outcome::unknown);
   ASSERT_TRUE(this->open(this->family()));
-  EXPECT_EQ(this->ledger->rotate("f1", digest_of("r1"), digest_of("r2"), {}, this->now + this->hour).outcome,
+  EXPECT_EQ(this->ledger_->rotate("f1", digest_of("r1"), digest_of("r2"), {}, this->now + this->hour).outcome,
             Rotation::Outcome::unknown);
-  EXPECT_FALSE(this->ledger->find_family("f1", this->now + this->hour));
+  EXPECT_FALSE(this->ledger_->find_family("f1", this->now + this->hour));
   // A family without a refresh token has none that could be shown.
-  ASSERT_TRUE(this->ledger->open_family(this->family("f2"), std::nullopt, {}, 10, this->now).is_open);
-  EXPECT_EQ(this->ledger->rotate("f2", digest_of("r1"), digest_of("r2"), {}, this->now).outcome,
+  ASSERT_TRUE(this->ledger_->open_family(this->family("f2"), std::nullopt, {}, 10, this->now).is_open);
+  EXPECT_EQ(this->ledger_->rotate("f2", digest_of("r1"), digest_of("r2"), {}, this->now).outcome,
             Rotation::Outcome::replayed);
 }
 
 TYPED_TEST_P(LedgerContract, RevokesAFamilyWithItsTokens) {
   ASSERT_TRUE(this->open(this->family(), {this->token("t1"), this->turn_token("t2")}));
   ASSERT_TRUE(this->open(this->family("f2"), {this->token("t3", "f2")}));
-  EXPECT_EQ(this->ids(this->ledger->revoke_family("f1", this->now + this->hour, this->now)),
+  EXPECT_EQ(this->ids(this->ledger_->revoke_family("f1", this->now + this->hour, this->now)),
             (typename TestFixture::Names{"t1", "t2"}));
-  EXPECT_FALSE(this->ledger->find_family("f1", this->now));
-  EXPECT_TRUE(this->ledger->find_issued("t3", this->now));
-  EXPECT_TRUE(this->ledger->revoke_family("f1", this->now + this->hour, this->now).empty());
+  EXPECT_FALSE(this->ledger_->find_family("f1", this->now));
+  EXPECT_TRUE(this->ledger_->find_issued("t3", this->now));
+  EXPECT_TRUE(this->ledger_->revoke_family("f1", this->now + this->hour, this->now).empty());
 }
 
 TYPED_TEST_P(LedgerContract, KeepsWhatWasIssuedUntilItEnds) {
   const Issued issued = this->turn_token("t1", "s1", "");
-  ASSERT_TRUE(this->ledger->note_issued(std::vector{issued}, this->now));
-  EXPECT_EQ(this->ledger->find_issued("t1", this->now), issued);
-  EXPECT_EQ(this->ledger->find_issued("t1-twin", this->now), issued);
-  EXPECT_FALSE(this->ledger->find_issued("t2", this->now));
-  EXPECT_FALSE(this->ledger->find_issued("", this->now));
-  EXPECT_FALSE(this->ledger->find_issued("t1", this->now + this->minute));
-  EXPECT_TRUE(this->ledger->revoke_issued("t1", this->now + this->minute).empty());
+  ASSERT_TRUE(this->ledger_->note_issued(std::vector{issued}, this->now));
+  EXPECT_EQ(this->ledger_->find_issued("t1", this->now), issued);
+  EXPECT_EQ(this->ledger_->find_issued("t1-twin", this->now), issued);
+  EXPECT_FALSE(this->ledger_->find_issued("t2", this->now));
+  EXPECT_FALSE(this->ledger_->find_issued("", this->now));
+  EXPECT_FALSE(this->ledger_->find_issued("t1", this->now + this->minute));
+  EXPECT_TRUE(this->ledger_->revoke_issued("t1", this->now + this->minute).empty());
 }
 
 TYPED_TEST_P(LedgerContract, RevokesATokenWithTheTurnTokensThatCameWithIt) {
-  ASSERT_TRUE(
-      this->ledger->note_issued(std::vector{this->token("t1"), this->turn_token("t2"), this->turn_token("t3"),
-                                            this->turn_token("t4", "s2"), this->token("t5")},
-                                this->now));
-  EXPECT_EQ(this->ids(this->ledger->revoke_issued("t2-twin", this->now)),
+  ASSERT_TRUE(this->ledger_->note_issued(
+      std::vector{this->token("t1"), this->turn_token("t2"), this->turn_token("t3"),
+                  this->turn_token("t4", "s2"), this->token("t5")},
+      this->now));
+  EXPECT_EQ(this->ids(this->ledger_->revoke_issued("t2-twin", this->now)),
             (typename TestFixture::Names{"t2"}));
-  EXPECT_FALSE(this->ledger->find_issued("t2", this->now));
-  EXPECT_FALSE(this->ledger->find_issued("t2-twin", this->now));
-  EXPECT_EQ(this->ids(this->ledger->revoke_issued("t1", this->now)),
+  EXPECT_FALSE(this->ledger_->find_issued("t2", this->now));
+  EXPECT_FALSE(this->ledger_->find_issued("t2-twin", this->now));
+  EXPECT_EQ(this->ids(this->ledger_->revoke_issued("t1", this->now)),
             (typename TestFixture::Names{"t1", "t3"}));
-  EXPECT_TRUE(this->ledger->find_issued("t4", this->now));
-  EXPECT_TRUE(this->ledger->find_issued("t5", this->now));
+  EXPECT_TRUE(this->ledger_->find_issued("t4", this->now));
+  EXPECT_TRUE(this->ledger_->find_issued("t5", this->now));
 }
 
 TYPED_TEST_P(LedgerContract, LetsAKeyBeUsedOnce) {
-  EXPECT_TRUE(this->ledger->use_once("a", this->now + this->minute, this->now));
-  EXPECT_FALSE(this->ledger->use_once("a", this->now + this->minute, this->now));
-  EXPECT_TRUE(this->ledger->use_once("b", this->now + this->minute, this->now));
-  EXPECT_TRUE(this->ledger->use_once("a", this->now + this->hour, this->now + this->minute));
-  this->ledger->forget_ended(this->now + this->minute);
-  EXPECT_FALSE(this->ledger->use_once("a", this->now + this->hour, this->now + this->minute));
+  EXPECT_TRUE(this->ledger_->use_once("a", this->now + this->minute, this->now));
+  EXPECT_FALSE(this->ledger_->use_once("a", this->now + this->minute, this->now));
+  EXPECT_TRUE(this->ledger_->use_once("b", this->now + this->minute, this->now));
+  EXPECT_TRUE(this->ledger_->use_once("a", this->now + this->hour, this->now + this->minute));
+  this->ledger_->forget_ended(this->now + this->minute);
+  EXPECT_FALSE(this->ledger_->use_once("a", this->now + this->hour, this->now + this->minute));
 }
 
 TYPED_TEST_P(LedgerContract, LocksAfterFailures) {
@@ -320,45 +322,45 @@ TYPED_TEST_P(LedgerContract, LocksAfterFailures) {
   const AttemptRule rule{
       .failures_max = 3, .memory = seconds{100}, .lock = seconds{10}, .lock_max = seconds{30}};
   const auto fail = [&](int at) {
-    return this->ledger->note_failure("k", rule, this->now + seconds{at}) - this->now;
+    return this->ledger_->note_failure("k", rule, this->now + seconds{at}) - this->now;
   };
   EXPECT_LE(fail(0), seconds{0});
   EXPECT_LE(fail(1), seconds{1});
-  EXPECT_FALSE(this->ledger->find_lock("k", this->now + seconds{1}));
+  EXPECT_FALSE(this->ledger_->find_lock("k", this->now + seconds{1}));
   EXPECT_EQ(fail(2), seconds{12});
-  EXPECT_EQ(this->ledger->find_lock("k", this->now + seconds{11}), this->now + seconds{12});
-  EXPECT_FALSE(this->ledger->find_lock("k", this->now + seconds{12}));
-  EXPECT_FALSE(this->ledger->find_lock("other", this->now + seconds{11}));
+  EXPECT_EQ(this->ledger_->find_lock("k", this->now + seconds{11}), this->now + seconds{12});
+  EXPECT_FALSE(this->ledger_->find_lock("k", this->now + seconds{12}));
+  EXPECT_FALSE(this->ledger_->find_lock("other", this->now + seconds{11}));
   EXPECT_EQ(fail(12), seconds{32});
   EXPECT_EQ(fail(32), seconds{62}) << "at most lock_max";
-  this->ledger->forget_ended(this->now + seconds{161});
+  this->ledger_->forget_ended(this->now + seconds{161});
   EXPECT_EQ(fail(161), seconds{191}) << "still remembered";
   EXPECT_LE(fail(291), seconds{291}) << "forgotten";
   fail(292), fail(293);
-  ASSERT_TRUE(this->ledger->find_lock("k", this->now + seconds{294}));
-  this->ledger->forget_failures("k");
-  EXPECT_FALSE(this->ledger->find_lock("k", this->now + seconds{294}));
+  ASSERT_TRUE(this->ledger_->find_lock("k", this->now + seconds{294}));
+  this->ledger_->forget_failures("k");
+  EXPECT_FALSE(this->ledger_->find_lock("k", this->now + seconds{294}));
 }
 
 TYPED_TEST_P(LedgerContract, KeepsSigningKeysInTheirOrder) {
-  const auto key = [&](std::string kid, std::chrono::seconds from) {
-    return StoredKey{.kid = std::move(kid),
+  const auto key = [&](const std::string& kid, std::chrono::seconds from) {
+    return StoredKey{.kid = kid,
                      .jwk = Secret::from_text("{}"),
                      .published_at = this->now,
                      .signs_from = this->now + from,
                      .signs_until = this->now + from + this->hour,
                      .published_until = this->now + from + 2 * this->hour};
   };
-  this->ledger->put_signing_key(key("a", this->hour));
-  this->ledger->put_signing_key(key("b", this->minute));
-  auto keys = this->ledger->signing_keys();
+  this->ledger_->put_signing_key(key("a", this->hour));
+  this->ledger_->put_signing_key(key("b", this->minute));
+  auto keys = this->ledger_->signing_keys();
   ASSERT_EQ(keys.size(), 2u);
   EXPECT_EQ(keys.front().kid, "b");
   EXPECT_EQ(keys.front().jwk.reveal_text(), "{}");
   EXPECT_EQ(keys.back().published_until, this->now + 3 * this->hour);
-  this->ledger->put_signing_key(key("a", std::chrono::seconds{1}));
-  this->ledger->remove_signing_key("b");
-  keys = this->ledger->signing_keys();
+  this->ledger_->put_signing_key(key("a", std::chrono::seconds{1}));
+  this->ledger_->remove_signing_key("b");
+  keys = this->ledger_->signing_keys();
   ASSERT_EQ(keys.size(), 1u);
   EXPECT_EQ(keys.front().signs_from, this->now + std::chrono::seconds{1});
 }
@@ -366,26 +368,26 @@ TYPED_TEST_P(LedgerContract, KeepsSigningKeysInTheirOrder) {
 TYPED_TEST_P(LedgerContract, KeepsAnAuditTrail) {
   const AuditEntry first{
       .at = this->now, .event = "login", .client = "wic", .subject = "u1", .remote = "::1", .detail = "d"};
-  this->ledger->append_audit(first);
-  this->ledger->append_audit({.at = this->now, .event = "consent"});
-  const auto all = this->ledger->last_audit_entries(10);
+  this->ledger_->append_audit(first);
+  this->ledger_->append_audit({.at = this->now, .event = "consent"});
+  const auto all = this->ledger_->last_audit_entries(10);
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all.front().event, "consent");
   EXPECT_EQ(all.back(), first);
-  EXPECT_EQ(this->ledger->last_audit_entries(1).size(), 1u);
+  EXPECT_EQ(this->ledger_->last_audit_entries(1).size(), 1u);
 }
 
 TYPED_TEST_P(LedgerContract, ForgetsOnlyWhatHasEnded) {
-  this->ledger->add_code(this->code());
+  this->ledger_->add_code(this->code());
   ASSERT_TRUE(this->open(this->family(), {this->turn_token("t1")}));
-  this->ledger->redeem_code(digest_of("code"), "wic", this->now);
-  this->ledger->forget_ended(this->now + this->minute);
-  EXPECT_FALSE(this->ledger->find_issued("t1", this->now));
-  EXPECT_TRUE(this->ledger->find_family("f1", this->now + this->minute));
-  EXPECT_EQ(this->ledger->redeem_code(digest_of("code"), "wic", this->now + this->minute).outcome,
+  this->ledger_->redeem_code(digest_of("code"), "wic", this->now);
+  this->ledger_->forget_ended(this->now + this->minute);
+  EXPECT_FALSE(this->ledger_->find_issued("t1", this->now));
+  EXPECT_TRUE(this->ledger_->find_family("f1", this->now + this->minute));
+  EXPECT_EQ(this->ledger_->redeem_code(digest_of("code"), "wic", this->now + this->minute).outcome,
             CodeRedemption::Outcome::replayed)
       << "a code is remembered longer than it lives";
-  this->ledger->forget_ended(this->now + this->minute);
+  this->ledger_->forget_ended(this->now + this->minute);
   EXPECT_FALSE(this->open(this->family())) << "and so is a revoked family";
 }
 

@@ -24,6 +24,7 @@ void MemoryLedger::put_client(const Client& client) {
 
 std::vector<Client> MemoryLedger::clients() {
   std::vector<Client> all;
+  all.reserve(clients_.size());
   for (const auto& [id, client] : clients_) all.push_back(*client);
   return all;
 }
@@ -48,6 +49,7 @@ void MemoryLedger::put_user(const User& user) {
 
 std::vector<User> MemoryLedger::users() {
   std::vector<User> all;
+  all.reserve(users_.size());
   for (const auto& [id, user] : users_) all.push_back(*user);
   return all;
 }
@@ -247,6 +249,7 @@ void MemoryLedger::forget_failures(std::string_view key) {
 
 std::vector<StoredKey> MemoryLedger::signing_keys() {
   std::vector<StoredKey> all;
+  all.reserve(keys_.size());
   for (const auto& [kid, key] : keys_) all.push_back(key);
   std::ranges::stable_sort(all, {}, &StoredKey::signs_from);
   return all;

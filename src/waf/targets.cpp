@@ -1,6 +1,7 @@
 #include "waf/targets.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 namespace turnpike::waf {
@@ -94,6 +95,7 @@ std::expected<Scope, Refusal> read_audiences(const Settings& settings, const Cli
   for (const std::string& resource : names)
     if (!is_absolute_uri(resource)) return refuse("a resource is an absolute URI without a fragment");
   std::ranges::move(form.find_all("audience"), std::back_inserter(names));
+  if (form.has("aud")) names.emplace_back(form.find("aud"));  // as RFC 7635 appendix B spells it
   if (names.size() > settings.limits.targets_max) return refuse("there are too many targets");
   for (const std::string& name : names) {
     const TurnTarget* turn = find_turn(settings, name);
@@ -134,6 +136,7 @@ std::expected<Targets, Refusal> choose_targets(const Settings& settings, const C
 }
 
 std::expected<Scope, Refusal> read_scope(const Settings& settings, const Form& form, const Scope& allowed) {
+  if (allowed.empty()) return std::unexpected(Refusal{Error::invalid_scope, "nothing is allowed"});
   if (!form.has("scope")) return allowed;
   auto scope = parse_scope(form.find("scope"));
   if (!scope || scope->empty() || scope->size() > settings.limits.scope_tokens_max)

@@ -131,7 +131,7 @@ TokenAnswer refresh(const TokenRequest& request) {
     return refuse_grant("the refresh token is bound to another DPoP key");
   const auto user = find_enabled_user(visit, family->user);
   if (!user) return refuse_grant("the user may not log in any more");
-  const auto scope = read_scope(visit.settings, request.form, family->scope);
+  const auto scope = read_scope(visit.settings, request.form, intersect(family->scope, client.scopes));
   if (!scope) return std::unexpected(scope.error());
   const auto targets = choose_targets(visit.settings, client, request.form, *scope, family->audiences);
   if (!targets) return std::unexpected(targets.error());

@@ -104,6 +104,7 @@ TEST_F(Tokens, AreForTheTargetsThatAreAskedFor) {
   EXPECT_EQ(of({{"resource", "https://epcscf.ims.example/"}}).at("token_type"), "Bearer");
   for (const Parameters& turn :
        {Parameters{{"audience", std::string{turn_name}}}, Parameters{{"resource", "turn:turn.ims.example"}},
+        Parameters{{"aud", std::string{turn_name}}, {"token_type", "pop"}},
         Parameters{{"token_type", "pop"}}}) {
     tokens = of(turn);
     EXPECT_EQ(tokens.at("token_type"), "pop");
@@ -251,6 +252,19 @@ TEST_F(RefreshGrant, NarrowsAndNeverWidens) {
   const json narrow = world.token(with(world.refresh_request(wide), "scope", "turn"));
   EXPECT_EQ(narrow.at("scope"), "turn");
   EXPECT_EQ(world.token(world.refresh_request(narrow)).at("scope"), "ims turn") << "for that one time";
+}
+
+TEST_F(RefreshGrant, StaysWithinWhatTheClientMayAskForToday) {
+  const json tokens = world.login();
+  Client client = *world.ledger.find_client("wic");
+  client.scopes = {"turn"};
+  world.ledger.put_client(client);
+  const json narrow = world.token(world.refresh_request(tokens));
+  EXPECT_EQ(narrow.at("scope"), "turn");
+  EXPECT_EQ(narrow.at("token_type"), "pop");
+  client.scopes = {};
+  world.ledger.put_client(client);
+  EXPECT_EQ(world.error(world.refresh_request(narrow)), "invalid_scope");
 }
 
 TEST_F(RefreshGrant, TakesEverythingBackWhenAnOldTokenIsShown) {
