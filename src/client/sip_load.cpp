@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -305,6 +306,7 @@ std::optional<SipLoadMode> parse_sip_load_mode(std::string_view text) {
 }
 
 std::expected<SipLoadReport, std::string> run_sip_load(const SipLoadSettings& settings) {
+  (void)std::signal(SIGPIPE, SIG_IGN);  // of OpenSSL, which writes to what a server has closed
   if (settings.cpu)
     if (auto pinned = pin(*settings.cpu); !pinned) return std::unexpected(pinned.error());
   return SipLoad{settings}.run();

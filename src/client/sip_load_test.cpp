@@ -50,6 +50,15 @@ TEST(SipLoad, SpeaksTls) {
   EXPECT_GT(report->registrations, 3U);
 }
 
+TEST(SipLoad, OutlivesASecureServerThatHangsUp) {
+  const TinyDoor door{{.is_secure = true, .messages_max = 7, .answer = test::register_all}};
+  auto settings = towards(door, SipLoadMode::refresh);
+  settings.is_secure = true;
+  const auto report = run_sip_load(settings);
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_FALSE(report->failures.empty());
+}
+
 TEST(SipLoad, AnswersAsTheRegistrarComputesIt) {
   std::string last;
   const TinyDoor door{{.messages_max = 1'000'000, .answer = [&](const std::string& text) {
