@@ -176,7 +176,7 @@ std::optional<Parsed<NameAddr>> NameAddrCursor::next() {
   if (!value) return std::nullopt;
   const auto address = NameAddr::parse(*value, limits_);
   if (!address) return Parsed<NameAddr>{malformed(name_)};
-  return Parsed<NameAddr>{*address};
+  return std::optional<Parsed<NameAddr>>{std::in_place, *address};
 }
 
 Parsed<NameAddr> first_name_addr(const Message& message, HeaderName name) {

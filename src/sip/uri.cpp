@@ -108,6 +108,12 @@ bool is_number(std::string_view text) {
   return has_digit;
 }
 
+bool is_other_scheme(std::string_view scheme) {
+  return std::all_of(scheme.begin(), scheme.end(), [](char c) {
+    return is_in(c, char_alpha | char_digit) || c == '+' || c == '-' || c == '.';
+  });
+}
+
 bool is_domain_character(char character) { return is_in(character, char_host) && character != ':'; }
 
 }  // namespace
@@ -135,25 +141,23 @@ std::optional<std::uint16_t> take_port(Scanner& scanner) {
   return static_cast<std::uint16_t>(*port);
 }
 
+// Filled where it is returned: it is large enough for copies to show.
 std::optional<Uri> Uri::parse(std::string_view text, const Limits& limits) {
-  Uri uri;
-  uri.text_ = text;
+  std::optional<Uri> uri{std::in_place};
+  uri->text_ = text;
   Scanner scanner{text};
   const std::string_view scheme = scanner.take(char_token);  // more than a scheme holds, but no ":"
-  if (scheme.empty() || !is_in(scheme.front(), char_alpha) || !scanner.accept(':')) return std::nullopt;
-  if (equal_ignoring_case(scheme, "sip") || equal_ignoring_case(scheme, "sips")) {
-    uri.scheme_ = scheme.size() == 3 ? Scheme::sip : Scheme::sips;
-    return uri.read_sip(scanner, limits) ? std::optional{uri} : std::nullopt;
+  if (scheme.empty() || !is_in(scheme.front(), char_alpha) || !scanner.accept(':')) {
+    uri.reset();
+  } else if (equal_ignoring_case(scheme, "sip") || equal_ignoring_case(scheme, "sips")) {
+    uri->scheme_ = scheme.size() == 3 ? Scheme::sip : Scheme::sips;
+    if (!uri->read_sip(scanner, limits)) uri.reset();
+  } else if (equal_ignoring_case(scheme, "tel")) {
+    uri->scheme_ = Scheme::tel;
+    if (!uri->read_tel(scanner, limits)) uri.reset();
+  } else if (!is_other_scheme(scheme) || scanner.at_end() || !is_escaped_text(scanner.rest(), char_uri)) {
+    uri.reset();
   }
-  if (equal_ignoring_case(scheme, "tel")) {
-    uri.scheme_ = Scheme::tel;
-    return uri.read_tel(scanner, limits) ? std::optional{uri} : std::nullopt;
-  }
-  const auto is_scheme_character = [](char c) {
-    return is_in(c, char_alpha | char_digit) || c == '+' || c == '-' || c == '.';
-  };
-  if (!std::all_of(scheme.begin(), scheme.end(), is_scheme_character)) return std::nullopt;
-  if (scanner.at_end() || !is_escaped_text(scanner.rest(), char_uri)) return std::nullopt;
   return uri;
 }
 

@@ -28,34 +28,49 @@ bool ends_after_params(Scanner& scanner, Params& params, const Limits& limits) {
 
 // RFC 3261 section 20.10: without brackets, ";" begins the header's own parameters, and a URI that holds a
 // comma or a question mark has brackets.
-std::optional<NameAddr> parse_bare(std::string_view text, const Limits& limits) {
-  NameAddr address{.text = text};
+bool read_bare(std::string_view text, const Limits& limits, NameAddr& address) {
   const std::size_t end = text.find(';');
   address.uri_text = trimmed(text.substr(0, end));
-  if (address.uri_text.find_first_of(",?") != std::string_view::npos) return std::nullopt;
+  if (address.uri_text.find_first_of(",?") != std::string_view::npos) return false;
   const auto uri = Uri::parse(address.uri_text, limits);
-  if (!uri) return std::nullopt;
+  if (!uri) return false;
   address.uri = *uri;
   Scanner scanner{text.substr(std::min(end, text.size()))};
-  return ends_after_params(scanner, address.params, limits) ? std::optional{address} : std::nullopt;
+  return ends_after_params(scanner, address.params, limits);
 }
 
-std::optional<NameAddr> parse_bracketed(std::string_view text, const Limits& limits) {
-  NameAddr address{.text = text};
+bool read_bracketed(std::string_view text, const Limits& limits, NameAddr& address) {
   Scanner scanner{text};
   const auto display = take_display(scanner);
-  if (!display) return std::nullopt;
+  if (!display) return false;
   address.display = *display;
   scanner.skip_white();
-  if (!scanner.accept('<')) return std::nullopt;
+  if (!scanner.accept('<')) return false;
   const std::size_t end = scanner.rest().find('>');
-  if (end == std::string_view::npos) return std::nullopt;
+  if (end == std::string_view::npos) return false;
   address.uri_text = scanner.rest().substr(0, end);
   const auto uri = Uri::parse(address.uri_text, limits);
-  if (!uri) return std::nullopt;
+  if (!uri) return false;
   address.uri = *uri;
   scanner.skip(end + 1);
-  return ends_after_params(scanner, address.params, limits) ? std::optional{address} : std::nullopt;
+  return ends_after_params(scanner, address.params, limits);
+}
+
+bool read_via(std::string_view text, const Limits& limits, Via& via) {
+  Scanner scanner{text};
+  if (!scanner.accept_word("SIP") || !scanner.accept_separator('/')) return false;
+  if (!scanner.accept_word("2.0") || !scanner.accept_separator('/')) return false;
+  via.transport = scanner.take(char_token);
+  if (via.transport.empty() || !scanner.sees_any(char_white)) return false;
+  scanner.skip_white();
+  const auto host = take_host(scanner);
+  if (!host) return false;
+  via.host = *host;
+  if (scanner.accept_separator(':')) {
+    via.port = take_port(scanner);
+    if (!via.port) return false;
+  }
+  return ends_after_params(scanner, via.params, limits);
 }
 
 bool is_token68(std::string_view text) {
@@ -68,25 +83,18 @@ bool is_token68(std::string_view text) {
 std::optional<NameAddr> NameAddr::parse(std::string_view text, const Limits& limits) {
   // A bracket within a quoted parameter opens nothing.
   const bool is_bracketed = text.starts_with('"') || text.find('<') < text.find('"');
-  return is_bracketed ? parse_bracketed(text, limits) : parse_bare(text, limits);
+  std::optional<NameAddr> address{std::in_place};  // filled where it is returned, as other large values are
+  address->text = text;
+  if (!(is_bracketed ? read_bracketed(text, limits, *address) : read_bare(text, limits, *address)))
+    address.reset();
+  return address;
 }
 
 std::optional<Via> Via::parse(std::string_view text, const Limits& limits) {
-  Via via{.text = text};
-  Scanner scanner{text};
-  if (!scanner.accept_word("SIP") || !scanner.accept_separator('/')) return std::nullopt;
-  if (!scanner.accept_word("2.0") || !scanner.accept_separator('/')) return std::nullopt;
-  via.transport = scanner.take(char_token);
-  if (via.transport.empty() || !scanner.sees_any(char_white)) return std::nullopt;
-  scanner.skip_white();
-  const auto host = take_host(scanner);
-  if (!host) return std::nullopt;
-  via.host = *host;
-  if (scanner.accept_separator(':')) {
-    via.port = take_port(scanner);
-    if (!via.port) return std::nullopt;
-  }
-  return ends_after_params(scanner, via.params, limits) ? std::optional{via} : std::nullopt;
+  std::optional<Via> via{std::in_place};
+  via->text = text;
+  if (!read_via(text, limits, *via)) via.reset();
+  return via;
 }
 
 bool Via::has_rfc3261_branch() const {
