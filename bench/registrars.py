@@ -173,7 +173,7 @@ private_key = {key}
 
     def command(self):
         flags = (["-A", "SECURE"] if self.certificate else []) + (["-A", "AS_EDGE"] if self.core else [])
-        return ["/usr/sbin/kamailio", *flags, "-f", str(self.folder / "registrar.cfg"), "-DD", "-E", "-m", "512",
+        return ["/usr/sbin/kamailio", *flags, "-f", str(self.folder / "registrar.cfg"), "-DD", "-E", "-m", "2048",
                 "-M", "64", "-Y", str(self.folder), "-P", str(self.folder / "pid")]  # fmt: skip
 
 
