@@ -17,6 +17,7 @@ std::expected<KeyRing, std::string> KeyRing::open(Ledger& ledger) {
                              .signs_until = stored.signs_until,
                              .published_until = stored.published_until});
   }
+  if (auto failure = ledger.take_failure()) return std::unexpected(*std::move(failure));
   ring.collect_verifiers();
   return ring;
 }

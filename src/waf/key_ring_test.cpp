@@ -97,5 +97,16 @@ TEST(KeyRing, SaysWhichStoredKeyCannotBeUsed) {
   EXPECT_EQ(KeyRing::open(ledger).error(), "the signing key k: its alg is none of RS256, PS256 and ES256");
 }
 
+struct UnreadableLedger : MemoryLedger {
+  std::optional<std::string> take_failure() override { return "waf.db: disk I/O error"; }
+};
+
+TEST(KeyRing, DoesNotTakeKeysThatCannotBeReadForNone) {
+  UnreadableLedger ledger;
+  const auto ring = KeyRing::open(ledger);
+  ASSERT_FALSE(ring);
+  EXPECT_EQ(ring.error(), "waf.db: disk I/O error");
+}
+
 }  // namespace
 }  // namespace turnpike::waf

@@ -60,6 +60,11 @@ class Ledger {
  public:
   virtual ~Ledger() = default;
 
+  // What could not be read or written since this was asked last, in words for the operator. The result of
+  // such a call is empty or false and means nothing, and nothing of it was written: the request that asked is
+  // answered with 503, and may be tried again.
+  virtual std::optional<std::string> take_failure() { return std::nullopt; }
+
   // Accounts. `put` adds or replaces; `remove` is false where there was none. Removing an account also
   // revokes what was issued to it, and tells what that was.
   virtual std::shared_ptr<const Client> find_client(std::string_view id) = 0;

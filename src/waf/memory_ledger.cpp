@@ -223,18 +223,7 @@ WallTime MemoryLedger::note_failure(std::string_view key, const AttemptRule& rul
           std::ranges::min_element(attempts_, {}, [](const auto& it) { return it.second.last_at; }));
     found = attempts_.emplace(std::string{key}, Attempts{}).first;
   }
-  Attempts& attempts = found->second;
-  if (now >= attempts.forgotten_at) attempts = {};
-  ++attempts.failures;
-  attempts.last_at = now;
-  if (attempts.failures >= rule.failures_max) {
-    auto lock = rule.lock;
-    for (auto more = attempts.failures - rule.failures_max; more > 0 && lock < rule.lock_max; --more)
-      lock *= 2;
-    attempts.locked_until = now + std::min(lock, rule.lock_max);
-  }
-  attempts.forgotten_at = std::max(now, attempts.locked_until) + rule.memory;
-  return attempts.locked_until;
+  return add_failure(found->second, rule, now);
 }
 
 std::optional<WallTime> MemoryLedger::find_lock(std::string_view key, WallTime now) {

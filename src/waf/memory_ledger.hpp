@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "waf/attempts.hpp"
 #include "waf/ledger.hpp"
 
 namespace turnpike::waf {
@@ -75,12 +76,6 @@ class MemoryLedger : public Ledger {
     Family family;
     std::optional<Digest> refresh;
     bool is_revoked = false;
-  };
-  struct Attempts {
-    std::uint32_t failures = 0;
-    WallTime last_at{};
-    WallTime forgotten_at{};
-    WallTime locked_until{};
   };
   template <typename Condition>
   std::vector<Issued> revoke_where(Condition condition, WallTime now);

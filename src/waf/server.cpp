@@ -6,6 +6,7 @@
 #include "base/check.hpp"
 #include "waf/endpoints.hpp"
 #include "waf/metadata.hpp"
+#include "waf/refusal.hpp"
 #include "waf/token_endpoint.hpp"
 #include "waf/token_status.hpp"
 
@@ -85,8 +86,7 @@ Outcome Server::on_request(const Request& request, WallTime now, Random& random)
     return {.reply = answer_plain(405, "This takes " + std::string{route->method} + " alone.",
                                   {{"Allow", std::string{route->method}}})};
   Visit visit = make_visit(request, now, random);
-  Outcome outcome{.reply = route->answer(visit, *this)};
-  outcome.revocations = std::move(visit.revocations);
+  Outcome outcome = finish(visit, route->answer(visit, *this));
   if (auto* response = std::get_if<Response>(&outcome.reply)) add_cors(request, *route, *response);
   return outcome;
 }
@@ -94,15 +94,27 @@ Outcome Server::on_request(const Request& request, WallTime now, Random& random)
 Outcome Server::on_password(const Request& request, const PasswordCheck& check, bool is_right, WallTime now,
                             Random& random) const {
   Visit visit = make_visit(request, now, random);
-  Outcome outcome{.reply = answer_password(visit, check, is_right)};
-  outcome.revocations = std::move(visit.revocations);
-  return outcome;
+  return finish(visit, answer_password(visit, check, is_right));
 }
 
 Outcome Server::on_user(const Request& request, std::string_view user, std::string_view query, WallTime now,
                         Random& random) const {
   Visit visit = make_visit(request, now, random);
-  return {.reply = begin_session(visit, user, query)};
+  return finish(visit, begin_session(visit, user, query));
+}
+
+// What the ledger has not kept was not decided: nothing that was made of it leaves. What it has revoked
+// before it failed is told all the same.
+Outcome Server::finish(Visit& visit, Reply reply) const {
+  Outcome outcome{.reply = std::move(reply), .revocations = std::move(visit.revocations)};
+  outcome.failure = ledger_.take_failure();
+  if (outcome.failure) {
+    Response response =
+        answer(Refusal{Error::temporarily_unavailable, "nothing can be stored at the moment"});
+    response.fields.emplace_back("Retry-After", "5");
+    outcome.reply = std::move(response);
+  }
+  return outcome;
 }
 
 Visit Server::make_visit(const Request& request, WallTime now, Random& random) const {

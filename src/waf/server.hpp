@@ -3,6 +3,8 @@
 // door makes a Request of what has come in, and sends the Response; it forwards the revocations to the
 // relays, and has passwords checked by a worker.
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/random.hpp"
@@ -19,6 +21,7 @@ namespace turnpike::waf {
 struct Outcome {
   Reply reply{};  // the answer, or a password to check first: then on_password() has the answer
   std::vector<credentials::Revocation> revocations{};
+  std::optional<std::string> failure{};  // of the ledger, for the log; the answer is 503
 };
 
 class Server {
@@ -41,6 +44,7 @@ class Server {
   struct Route;
   [[nodiscard]] const Route* find_route(std::string_view path) const;
   [[nodiscard]] Visit make_visit(const Request& request, WallTime now, Random& random) const;
+  [[nodiscard]] Outcome finish(Visit& visit, Reply reply) const;
   [[nodiscard]] bool is_allowed_origin(std::string_view origin) const;
   void add_cors(const Request& request, const Route& route, Response& response) const;
   [[nodiscard]] Response answer_preflight(const Request& request, const Route& route) const;

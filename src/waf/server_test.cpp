@@ -213,5 +213,32 @@ TEST(MixUp, IsSeenByTheIssuerInEachAnswer) {
   EXPECT_FALSE(evil.is_active(tokens.at("access_token")));
 }
 
+// Its disk is full whenever the test says so.
+struct FullLedger : MemoryLedger {
+  bool is_full = false;
+  std::optional<std::string> failure{};
+  Rotation rotate(std::string_view family, const Digest& old_refresh, const Digest& new_refresh,
+                  std::span<const Issued> issued, WallTime now) override {
+    if (!is_full) return MemoryLedger::rotate(family, old_refresh, new_refresh, issued, now);
+    failure = "waf.db: database or disk is full";
+    return {};
+  }
+  std::optional<std::string> take_failure() override { return std::exchange(failure, std::nullopt); }
+};
+
+TEST(WafServer, AnswersThatItCannotStoreAndDecidesNothing) {
+  auto full = std::make_unique<FullLedger>();
+  FullLedger& ledger = *full;
+  World world{{}, std::move(full)};
+  const json tokens = world.login();
+  ledger.is_full = true;
+  EXPECT_EQ(world.error(world.refresh_request(tokens)), "temporarily_unavailable");
+  EXPECT_EQ(world.last.status, 503u);
+  EXPECT_TRUE(world.last.find("retry-after"));
+  EXPECT_EQ(world.last.find("cache-control"), "no-store");
+  ledger.is_full = false;
+  EXPECT_EQ(world.error(world.refresh_request(tokens)), "none") << "the refresh token was not used up";
+}
+
 }  // namespace
 }  // namespace turnpike::waf
