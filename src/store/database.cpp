@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -53,22 +52,6 @@ Stored<void> claim_file(const std::string& file) {
   return {};
 }
 
-// One step for each version; a database of version n has had the first n of them.
-constexpr std::array<const char*, 1> migrations{
-    "CREATE TABLE subscriber ("
-    "  id INTEGER PRIMARY KEY,"
-    "  impi TEXT NOT NULL UNIQUE,"
-    "  ha1_md5 BLOB, ha1_sha256 BLOB,"
-    "  k BLOB, opc BLOB, amf BLOB, sqn INTEGER,"
-    "  pool TEXT NOT NULL DEFAULT '',"
-    "  barred INTEGER NOT NULL DEFAULT 0);"
-    "CREATE TABLE identity ("
-    "  impu TEXT NOT NULL PRIMARY KEY,"
-    "  subscriber INTEGER NOT NULL REFERENCES subscriber(id) ON DELETE CASCADE,"
-    "  position INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE INDEX identity_of ON identity(subscriber, position);",
-};
-
 }  // namespace
 
 // --- statements -------------------------------------------------------------------------------------------
@@ -84,7 +67,8 @@ Stored<Statement> Statement::prepare(sqlite3& database, std::string_view sql) {
 }
 
 Statement& Statement::bind(int position, std::string_view text) {
-  check(sqlite3_bind_text(statement_.get(), position, text.data(), static_cast<int>(text.size()),
+  const char* data = text.data() == nullptr ? "" : text.data();  // which would be NULL
+  check(sqlite3_bind_text(statement_.get(), position, data, static_cast<int>(text.size()),
                           SQLITE_TRANSIENT) == SQLITE_OK,
         "a statement has this parameter");
   return *this;
@@ -102,6 +86,10 @@ Statement& Statement::bind(int position, Bytes bytes) {
                                                        static_cast<int>(bytes.size()), SQLITE_TRANSIENT);
   check(result == SQLITE_OK, "a statement has this parameter");
   return *this;
+}
+
+Statement& Statement::bind(int position, WallTime time) {
+  return bind(position, std::int64_t{time.time_since_epoch().count()});
 }
 
 Stored<bool> Statement::step() {
@@ -130,7 +118,7 @@ Bytes Statement::bytes(int column) const {
 
 void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 
-Stored<Database> Database::open(const std::string& file, const StoreLimits& limits) {
+Stored<Database> Database::open(const std::string& file, const Schema& schema, const StoreLimits& limits) {
   if (auto claimed = claim_file(file); !claimed) return std::unexpected(claimed.error());
   sqlite3* handle = nullptr;
   const int result =
@@ -138,13 +126,15 @@ Stored<Database> Database::open(const std::string& file, const StoreLimits& limi
   Database database{handle};
   if (result != SQLITE_OK) return error_of(*handle);
   sqlite3_busy_timeout(handle, static_cast<int>(limits.busy_timeout.count()));
+  // Before anything is changed in a file of another kind.
+  if (auto version = database.find_version(schema); !version) return std::unexpected(version.error());
   // A reader is never kept waiting by a writer; secrets do not stay in pages that were freed.
   const std::string settings =
       "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;"
       "PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA max_page_count = " +
       std::to_string(limits.pages_max) + ';';
   if (auto set = database.execute(settings); !set) return std::unexpected(set.error());
-  if (auto migrated = database.migrate(); !migrated) return std::unexpected(migrated.error());
+  if (auto migrated = database.migrate(schema); !migrated) return std::unexpected(migrated.error());
   return database;
 }
 
@@ -156,29 +146,49 @@ Stored<void> Database::execute(const std::string& sql) {
   return {};
 }
 
-Stored<void> Database::migrate() {
-  const auto read_version = [this]() -> Stored<std::int64_t> {
-    auto statement = prepare("PRAGMA user_version");
-    if (!statement) return std::unexpected(statement.error());
-    if (auto row = statement->step(); !row) return std::unexpected(row.error());
-    return statement->number(0);
-  };
-  constexpr auto latest = static_cast<std::int64_t>(migrations.size());
-  auto version = read_version();
+Stored<std::int64_t> Database::ask(std::string_view sql) {
+  auto statement = prepare(sql);
+  if (!statement) return std::unexpected(statement.error());
+  if (auto row = statement->step(); !row) return std::unexpected(row.error());
+  return statement->number(0);
+}
+
+Stored<std::size_t> Database::find_version(const Schema& schema) {
+  const auto application = ask("PRAGMA application_id");
+  if (!application) return std::unexpected(application.error());
+  const auto version = ask("PRAGMA user_version");
+  if (!version) return std::unexpected(version.error());
+  const auto tables = ask("SELECT count(*) FROM sqlite_schema");
+  if (!tables) return std::unexpected(tables.error());
+  const bool is_new = *application == 0 && *version == 0 && *tables == 0;
+  if (!is_new && (*application != schema.application_id || *version <= 0))
+    return std::unexpected(StoreError{
+        StoreFault::other_kind, "it is a database of another kind: found application id " +
+                                    std::to_string(*application) + " and schema " + std::to_string(*version) +
+                                    ", expected application id " + std::to_string(schema.application_id)});
+  const std::size_t latest = schema.migrations.size();
+  if (static_cast<std::size_t>(*version) > latest)
+    return std::unexpected(StoreError{
+        StoreFault::newer_schema,
+        "found schema " + std::to_string(*version) + ", known here: up to " + std::to_string(latest)});
+  return static_cast<std::size_t>(*version);
+}
+
+Stored<void> Database::migrate(const Schema& schema) {
+  const std::size_t latest = schema.migrations.size();
+  auto version = find_version(schema);
   if (!version) return std::unexpected(version.error());
   if (*version == latest) return {};
   // Read again under the lock: two processes may have come at once.
   auto transaction = Transaction::begin(*this);
   if (!transaction) return std::unexpected(transaction.error());
-  version = read_version();
+  version = find_version(schema);
   if (!version) return std::unexpected(version.error());
-  if (*version < 0 || *version > latest)
-    return std::unexpected(StoreError{
-        StoreFault::newer_schema,
-        "found schema " + std::to_string(*version) + ", known here: up to " + std::to_string(latest)});
-  for (auto step = static_cast<std::size_t>(*version); step < migrations.size(); ++step)
-    if (auto migrated = execute(migrations[step]); !migrated) return migrated;
-  if (auto marked = execute("PRAGMA user_version = " + std::to_string(latest)); !marked) return marked;
+  for (std::size_t step = *version; step < latest; ++step)
+    if (auto migrated = execute(schema.migrations[step]); !migrated) return migrated;
+  const std::string marks = "PRAGMA application_id = " + std::to_string(schema.application_id) +
+                            "; PRAGMA user_version = " + std::to_string(latest);
+  if (auto marked = execute(marks); !marked) return marked;
   return transaction->commit();
 }
 

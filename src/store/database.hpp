@@ -7,11 +7,13 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "base/time.hpp"
 
 struct sqlite3;       // NOLINT(readability-identifier-naming): the name that SQLite has
 struct sqlite3_stmt;  // NOLINT(readability-identifier-naming): the name that SQLite has
@@ -23,6 +25,7 @@ enum class StoreFault : std::uint8_t {
   full,          // the disk, or the limit of pages
   duplicate,     // what must stand once stands already
   newer_schema,  // a later release has written it
+  other_kind,    // a database, but of something else
   exposed,       // others than its owner may read it
   broken,        // no database, or not to be read or written
 };
@@ -38,6 +41,13 @@ struct StoreLimits {
   std::uint32_t pages_max = 1U << 20;            // of 4096 bytes
 };
 
+// What a file holds, and how it came to be.
+struct Schema {
+  std::int32_t application_id = 0;  // in the file's header: tells the kinds apart
+  // One step for each version; a database of version n has had the first n of them.
+  std::span<const char* const> migrations{};
+};
+
 class Statement {
  public:
   static Stored<Statement> prepare(sqlite3& database, std::string_view sql);
@@ -51,6 +61,7 @@ class Statement {
   Statement& bind(int position, std::string_view text);
   Statement& bind(int position, std::int64_t number);
   Statement& bind(int position, Bytes bytes);  // empty: NULL
+  Statement& bind(int position, WallTime time);
   // Whether there is a row.
   Stored<bool> step();
   // For another run, with nothing bound.
@@ -60,6 +71,7 @@ class Statement {
   [[nodiscard]] std::string_view text(int column) const;
   [[nodiscard]] std::int64_t number(int column) const;
   [[nodiscard]] Bytes bytes(int column) const;
+  [[nodiscard]] WallTime time(int column) const { return WallTime{Duration{number(column)}}; }
 
  private:
   struct Finalize {
@@ -72,17 +84,23 @@ class Statement {
 class Database {
  public:
   // Creates the file for its owner alone when there is none (its folder must exist), and migrates it.
-  static Stored<Database> open(const std::string& file, const StoreLimits& limits = {});
+  static Stored<Database> open(const std::string& file, const Schema& schema, const StoreLimits& limits = {});
 
   [[nodiscard]] Stored<Statement> prepare(std::string_view sql);
   Stored<void> execute(const std::string& sql);
+  // Reads everything, and says what is wrong with it.
+  Stored<void> verify();
+  // A copy as of now, while others read and write: whole and verified, or none. There must be no file yet.
+  Stored<void> backup_to(const std::string& file);
 
  private:
   struct Close {
     void operator()(sqlite3* database) const;
   };
   explicit Database(sqlite3* database) : database_(database) {}
-  Stored<void> migrate();
+  [[nodiscard]] Stored<std::int64_t> ask(std::string_view sql);
+  Stored<std::size_t> find_version(const Schema& schema);
+  Stored<void> migrate(const Schema& schema);
   std::unique_ptr<sqlite3, Close> database_;
 };
 

@@ -1,10 +1,26 @@
 #include "store/subscriber_book.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace turnpike::store {
 namespace {
+
+constexpr std::array migrations{
+    "CREATE TABLE subscriber ("
+    "  id INTEGER PRIMARY KEY,"
+    "  impi TEXT NOT NULL UNIQUE,"
+    "  ha1_md5 BLOB, ha1_sha256 BLOB,"
+    "  k BLOB, opc BLOB, amf BLOB, sqn INTEGER,"
+    "  pool TEXT NOT NULL DEFAULT '',"
+    "  barred INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE identity ("
+    "  impu TEXT NOT NULL PRIMARY KEY,"
+    "  subscriber INTEGER NOT NULL REFERENCES subscriber(id) ON DELETE CASCADE,"
+    "  position INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX identity_of ON identity(subscriber, position);",
+};
 
 constexpr std::string_view columns =
     "s.id, s.impi, s.ha1_md5, s.ha1_sha256, s.k, s.opc, s.amf, s.sqn, s.pool, s.barred";
@@ -25,8 +41,13 @@ class Run {
 
 }  // namespace
 
+const Schema& subscriber_schema() {
+  static constexpr Schema schema{.application_id = 0, .migrations = migrations};
+  return schema;
+}
+
 Stored<SubscriberBook> SubscriberBook::open(const std::string& file, const StoreLimits& limits) {
-  auto database = Database::open(file, limits);
+  auto database = Database::open(file, subscriber_schema(), limits);
   if (!database) return std::unexpected(database.error());
   std::optional<StoreError> error;
   std::vector<Statement> made;

@@ -14,6 +14,8 @@
 
 namespace turnpike::store {
 
+const Schema& subscriber_schema();
+
 class SubscriberBook final : public ims::Subscribers {
  public:
   static Stored<SubscriberBook> open(const std::string& file, const StoreLimits& limits = {});

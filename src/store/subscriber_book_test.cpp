@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "ims/memory_subscribers.hpp"
+#include "store/test_folder.hpp"
 
 namespace turnpike::store {
 namespace {
@@ -14,28 +15,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::filesystem::perms;
 
-class Folder {
- public:
-  Folder() : path_(std::filesystem::path{testing::TempDir()} / name()) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string file() const { return (path_ / "subscribers.db").string(); }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  static std::string name() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    return std::string{"turnpike_"} + test->test_suite_name() + "_" + test->name();
-  }
-  std::filesystem::path path_;
-};
+std::string file_in(const Folder& folder) { return folder.file("subscribers.db"); }
 
 SubscriberBook open(const Folder& folder, const StoreLimits& limits = {.busy_timeout = milliseconds{1}}) {
-  auto book = SubscriberBook::open(folder.file(), limits);
+  auto book = SubscriberBook::open(file_in(folder), limits);
   check(book.has_value(), "the book opens");
   return *std::move(book);
 }
@@ -143,8 +126,8 @@ TEST(SubscriberBook, IsForItsOwnerAlone) {
 TEST(SubscriberBook, RefusesAFileThatOthersMayRead) {
   const Folder folder;
   open(folder);
-  std::filesystem::permissions(folder.file(), perms::others_read, std::filesystem::perm_options::add);
-  const auto book = SubscriberBook::open(folder.file());
+  std::filesystem::permissions(file_in(folder), perms::others_read, std::filesystem::perm_options::add);
+  const auto book = SubscriberBook::open(file_in(folder));
   ASSERT_FALSE(book);
   EXPECT_EQ(book.error().fault, StoreFault::exposed);
 }
@@ -153,7 +136,7 @@ TEST(SubscriberBook, SaysThatAnotherHoldsTheDatabase) {
   const Folder folder;
   SubscriberBook book = open(folder);
   ASSERT_TRUE(book.add(card()));
-  auto other = Database::open(folder.file());
+  auto other = Database::open(file_in(folder), subscriber_schema());
   ASSERT_TRUE(other);
   {
     auto transaction = Transaction::begin(*other);
@@ -185,9 +168,9 @@ TEST(SubscriberBook, SaysThatTheDiskIsFullAndKeepsWhatItHas) {
 
 TEST(SubscriberBook, OpensNoFileOfAnotherKind) {
   const Folder folder;
-  std::ofstream{folder.file()} << std::string(8192, 'x');
-  std::filesystem::permissions(folder.file(), perms::owner_read | perms::owner_write);
-  const auto book = SubscriberBook::open(folder.file());
+  std::ofstream{file_in(folder)} << std::string(8192, 'x');
+  std::filesystem::permissions(file_in(folder), perms::owner_read | perms::owner_write);
+  const auto book = SubscriberBook::open(file_in(folder));
   ASSERT_FALSE(book);
   EXPECT_EQ(book.error().fault, StoreFault::broken);
   EXPECT_FALSE(SubscriberBook::open((folder.path() / "none/subscribers.db").string()));
@@ -196,8 +179,8 @@ TEST(SubscriberBook, OpensNoFileOfAnotherKind) {
 TEST(SubscriberBook, OpensNoDatabaseOfALaterRelease) {
   const Folder folder;
   open(folder);
-  ASSERT_TRUE(Database::open(folder.file())->execute("PRAGMA user_version = 99"));
-  const auto book = SubscriberBook::open(folder.file());
+  ASSERT_TRUE(Database::open(file_in(folder), subscriber_schema())->execute("PRAGMA user_version = 99"));
+  const auto book = SubscriberBook::open(file_in(folder));
   ASSERT_FALSE(book);
   EXPECT_EQ(book.error().fault, StoreFault::newer_schema);
 }
