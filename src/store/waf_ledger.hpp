@@ -1,0 +1,152 @@
+#pragma once
+// WafLedger is what the WAF remembers, in a SQLite file that survives it (docs/waf.md, "Storage"). Each call
+// is one transaction, on the disk before it returns. Several ledgers, of several processes too, may have one
+// file open; each is used by one thread at a time.
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/secret.hpp"
+#include "store/database.hpp"
+#include "store/sealer.hpp"
+#include "store/work.hpp"
+#include "waf/ledger.hpp"
+
+namespace turnpike::store {
+
+struct WafLedgerLimits {
+  StoreLimits file{};
+  std::uint32_t once_max = 1'000'000;    // keys of use_once; further ones are refused
+  std::uint32_t attempts_max = 100'000;  // keys whose failures are remembered; then the oldest is forgotten
+  std::uint32_t audit_max = 1'000'000;   // then the oldest is forgotten
+  std::uint32_t forget_max = 2'000;      // rows of a table that one forget_ended drops
+};
+
+class WafLedger final : public waf::Ledger {
+ public:
+  // The key has 32 bytes and encrypts the keys that sign; a new file takes it for its own. The error is a
+  // sentence that names the file.
+  static std::expected<std::unique_ptr<WafLedger>, std::string> open(const std::string& file,
+                                                                     const Secret& key,
+                                                                     const WafLedgerLimits& limits = {});
+
+  // A copy as of now, while others read and write; it opens with the same key. There must be no file yet.
+  std::expected<void, std::string> backup_to(const std::string& file);
+
+  std::optional<std::string> take_failure() override { return std::exchange(failure_, std::nullopt); }
+
+  std::shared_ptr<const waf::Client> find_client(std::string_view id) override;
+  void put_client(const waf::Client& client) override;
+  std::vector<waf::Client> clients() override;
+  std::shared_ptr<const waf::User> find_user(std::string_view id) override;
+  std::shared_ptr<const waf::User> find_user_by_name(std::string_view name) override;
+  void put_user(const waf::User& user) override;
+  std::vector<waf::User> users() override;
+  std::vector<waf::Issued> remove_client(std::string_view id, WallTime now) override;
+  std::vector<waf::Issued> remove_user(std::string_view id, WallTime now) override;
+
+  std::optional<waf::Consent> find_consent(std::string_view user, std::string_view client) override;
+  void put_consent(const waf::Consent& consent) override;
+  void remove_consent(std::string_view user, std::string_view client) override;
+
+  void open_session(const waf::Session& session, std::size_t per_user_max) override;
+  std::optional<waf::Session> find_session(const waf::Digest& id, WallTime now) override;
+  void close_session(const waf::Digest& id) override;
+
+  void add_code(const waf::Code& code) override;
+  waf::CodeRedemption redeem_code(const waf::Digest& digest, std::string_view client, WallTime now) override;
+
+  waf::Opening open_family(const waf::Family& family, const std::optional<waf::Digest>& refresh,
+                           std::span<const waf::Issued> issued, std::size_t per_user_max,
+                           WallTime now) override;
+  std::optional<waf::Family> find_family(std::string_view id, WallTime now) override;
+  waf::Rotation rotate(std::string_view family, const waf::Digest& old_refresh,
+                       const waf::Digest& new_refresh, std::span<const waf::Issued> issued,
+                       WallTime now) override;
+  std::vector<waf::Issued> revoke_family(std::string_view id, WallTime until, WallTime now) override;
+
+  bool note_issued(std::span<const waf::Issued> issued, WallTime now) override;
+  std::optional<waf::Issued> find_issued(std::string_view id_or_twin, WallTime now) override;
+  std::vector<waf::Issued> revoke_issued(std::string_view id_or_twin, WallTime now) override;
+  std::vector<waf::Issued> revoke_user(std::string_view user, WallTime now) override;
+
+  bool use_once(std::string_view key, WallTime until, WallTime now) override;
+  WallTime note_failure(std::string_view key, const waf::AttemptRule& rule, WallTime now) override;
+  std::optional<WallTime> find_lock(std::string_view key, WallTime now) override;
+  void forget_failures(std::string_view key) override;
+
+  std::vector<waf::StoredKey> signing_keys() override;
+  void put_signing_key(const waf::StoredKey& key) override;
+  void remove_signing_key(std::string_view kid) override;
+
+  void append_audit(const waf::AuditEntry& entry) override;
+  std::vector<waf::AuditEntry> last_audit_entries(std::size_t count) override;
+
+  // At most `forget_max` rows of each table; what is left has ended all the same.
+  void forget_ended(WallTime now) override;
+
+ private:
+  WafLedger(std::string file, const WafLedgerLimits& limits, Database database, Sealer sealer)
+      : file_(std::move(file)), limits_(limits), database_(std::move(database)), sealer_(std::move(sealer)) {}
+  std::expected<void, std::string> check_key();
+  std::vector<waf::StoredKey> read_signing_keys(Work& work) const;
+  void fail(const StoreError& error);
+
+  // What `action` returns, once all of it is on the disk; or nothing of it is, and the result means nothing.
+  template <typename Action>
+  auto write(Action action) {
+    std::invoke_result_t<Action, Work&> result{};
+    auto transaction = Transaction::begin(database_);
+    if (!transaction) {
+      fail(transaction.error());
+      return result;
+    }
+    Work work{database_, statements_};
+    auto made = action(work);
+    if (work.error()) {
+      fail(*work.error());
+      return result;
+    }
+    if (auto committed = transaction->commit(); !committed) {
+      fail(committed.error());
+      return result;
+    }
+    result = std::move(made);
+    return result;
+  }
+  template <typename Action>
+  auto read(Action action) {
+    std::invoke_result_t<Action, Work&> result{};
+    Work work{database_, statements_};
+    auto found = action(work);
+    if (work.error())
+      fail(*work.error());
+    else
+      result = std::move(found);
+    return result;
+  }
+  template <typename... Values>
+  void write_row(std::string_view sql, const Values&... values) {
+    write([&](Work& work) {
+      work.run(sql, values...);
+      return true;
+    });
+  }
+
+  std::string file_;
+  WafLedgerLimits limits_;
+  Database database_;
+  Statements statements_;  // end before the database
+  Sealer sealer_;
+  std::optional<std::string> failure_{};
+};
+
+}  // namespace turnpike::store

@@ -1,0 +1,197 @@
+// The part of WafLedger that decides races: codes, families, and what was issued.
+
+#include <algorithm>
+#include <iterator>
+
+#include "store/waf_ledger.hpp"
+#include "store/waf_rows.hpp"
+
+namespace turnpike::store {
+namespace {
+
+using Revoked = std::vector<waf::Issued>;
+
+void append(Revoked& all, Revoked more) { std::ranges::move(more, std::back_inserter(all)); }
+
+// Deletes what the condition (of literals) means, and tells what of it was still valid.
+template <typename... Values>
+Revoked take(Work& work, WallTime now, std::string_view sql, const Values&... values) {
+  Revoked taken = work.list(sql, read_issued, values...);
+  std::erase_if(taken, [&](const waf::Issued& it) { return now >= it.ends_at; });
+  return taken;
+}
+
+std::optional<FamilyRow> find_live_family(Work& work, std::string_view id, WallTime now) {
+  return work.find("SELECT * FROM family WHERE id = ? AND is_revoked = 0 AND ends_at > ?", read_family, id,
+                   now);
+}
+
+bool is_revoked(Work& work, std::string_view family) {
+  return work.number("SELECT is_revoked FROM family WHERE id = ?", family) != 0;
+}
+
+Revoked revoke(Work& work, std::string_view family, WallTime until, WallTime now) {
+  work.run(
+      "INSERT INTO family VALUES (?, '', '', '', '', '', 0, ?, NULL, 1) ON CONFLICT (id) DO UPDATE SET"
+      " is_revoked = 1, refresh = NULL, ends_at = max(ends_at, excluded.ends_at)",
+      family, until);
+  return take(work, now, "DELETE FROM issued WHERE family = ? RETURNING *", family);
+}
+
+void add_issued(Work& work, std::span<const waf::Issued> issued) {
+  for (const waf::Issued& token : issued)
+    work.run("INSERT OR REPLACE INTO issued VALUES (?, NULLIF(?, ''), ?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?)",
+             token.id, token.twin,
+             std::string_view{token.kind == waf::IssuedKind::turn ? "turn" : "registration"}, token.family,
+             token.client, token.subject, token.audience, pack(token.scope), token.turn_subject,
+             token.issued_at, token.ends_at);
+}
+
+std::optional<waf::Issued> find_token(Work& work, std::string_view id_or_twin, WallTime now) {
+  return work.find("SELECT * FROM issued WHERE (twin = ?1 OR id = ?1) AND ends_at > ?2", read_issued,
+                   id_or_twin, now);
+}
+
+Revoked revoke_all_of_user(Work& work, std::string_view user, WallTime now) {
+  work.run("DELETE FROM session WHERE user = ?", user);
+  work.run("DELETE FROM code WHERE user = ?", user);
+  Revoked revoked = take(work, now,
+                         "DELETE FROM issued WHERE subject = ?1 OR"
+                         " family IN (SELECT id FROM family WHERE user = ?1 AND is_revoked = 0) RETURNING *",
+                         user);
+  work.run("UPDATE family SET is_revoked = 1, refresh = NULL WHERE user = ? AND is_revoked = 0", user);
+  return revoked;
+}
+
+}  // namespace
+
+std::vector<waf::Issued> WafLedger::remove_client(std::string_view id, WallTime now) {
+  return write([&](Work& work) {
+    work.run("DELETE FROM client WHERE id = ?", id);
+    work.run("DELETE FROM consent WHERE client = ?", id);
+    work.run("DELETE FROM code WHERE client = ?", id);
+    Revoked revoked =
+        take(work, now,
+             "DELETE FROM issued WHERE client = ?1 OR"
+             " family IN (SELECT id FROM family WHERE client = ?1 AND is_revoked = 0) RETURNING *",
+             id);
+    work.run("UPDATE family SET is_revoked = 1, refresh = NULL WHERE client = ? AND is_revoked = 0", id);
+    return revoked;
+  });
+}
+
+std::vector<waf::Issued> WafLedger::remove_user(std::string_view id, WallTime now) {
+  return write([&](Work& work) {
+    work.run("DELETE FROM user WHERE id = ?", id);
+    work.run("DELETE FROM consent WHERE user = ?", id);
+    return revoke_all_of_user(work, id, now);
+  });
+}
+
+std::vector<waf::Issued> WafLedger::revoke_user(std::string_view user, WallTime now) {
+  return write([&](Work& work) { return revoke_all_of_user(work, user, now); });
+}
+
+// --- codes ------------------------------------------------------------------------------------------------
+
+void WafLedger::add_code(const waf::Code& code) {
+  write_row("INSERT OR REPLACE INTO code VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)", code.digest,
+            code.family.id, code.family.client, code.family.user, pack(code.family.scope),
+            pack(code.family.audiences), code.family.jkt, code.family.authenticated_at, code.family.ends_at,
+            code.redirect_uri, code.challenge, code.ends_at, code.remembered_until, code.ends_at);
+}
+
+waf::CodeRedemption WafLedger::redeem_code(const waf::Digest& digest, std::string_view client, WallTime now) {
+  using Outcome = waf::CodeRedemption::Outcome;
+  return write([&](Work& work) -> waf::CodeRedemption {
+    const auto found =
+        work.find("SELECT * FROM code WHERE digest = ? AND client = ?", read_code, digest, client);
+    if (!found) return {};
+    const waf::Code& code = found->code;
+    if (found->is_redeemed) {
+      if (now >= code.remembered_until) return {};
+      return {.outcome = Outcome::replayed,
+              .code = code,
+              .revoked = revoke(work, code.family.id, code.remembered_until, now)};
+    }
+    if (now >= code.ends_at) return {};
+    work.run("UPDATE code SET is_redeemed = 1, forget_at = remembered_until WHERE digest = ?", digest);
+    return {.outcome = Outcome::redeemed, .code = code};
+  });
+}
+
+// --- families ---------------------------------------------------------------------------------------------
+
+waf::Opening WafLedger::open_family(const waf::Family& family, const std::optional<waf::Digest>& refresh,
+                                    std::span<const waf::Issued> issued, std::size_t per_user_max,
+                                    WallTime now) {
+  return write([&](Work& work) -> waf::Opening {
+    if (is_revoked(work, family.id)) return {};
+    waf::Opening opening{.is_open = true};
+    const auto oldest = work.list(
+        "SELECT * FROM family WHERE user = ? AND is_revoked = 0 AND ends_at > ? AND id <> ?"
+        " ORDER BY authenticated_at DESC, id DESC LIMIT -1 OFFSET ?",
+        read_family, family.user, now, family.id, std::max<std::size_t>(per_user_max, 1) - 1);
+    for (const FamilyRow& old : oldest)
+      append(opening.revoked, revoke(work, old.family.id, old.family.ends_at, now));
+    work.run("INSERT OR REPLACE INTO family VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", family.id, family.client,
+             family.user, pack(family.scope), pack(family.audiences), family.jkt, family.authenticated_at,
+             family.ends_at, refresh ? Bytes{*refresh} : Bytes{});
+    add_issued(work, issued);
+    return opening;
+  });
+}
+
+std::optional<waf::Family> WafLedger::find_family(std::string_view id, WallTime now) {
+  const auto found = read([&](Work& work) { return find_live_family(work, id, now); });
+  return found ? std::optional{found->family} : std::nullopt;
+}
+
+waf::Rotation WafLedger::rotate(std::string_view family, const waf::Digest& old_refresh,
+                                const waf::Digest& new_refresh, std::span<const waf::Issued> issued,
+                                WallTime now) {
+  using Outcome = waf::Rotation::Outcome;
+  return write([&](Work& work) -> waf::Rotation {
+    const auto found = find_live_family(work, family, now);
+    if (!found) return {};
+    if (found->refresh != as_text(old_refresh))
+      return {.outcome = Outcome::replayed, .revoked = revoke(work, family, found->family.ends_at, now)};
+    work.run("UPDATE family SET refresh = ? WHERE id = ?", new_refresh, family);
+    add_issued(work, issued);
+    return {.outcome = Outcome::rotated};
+  });
+}
+
+std::vector<waf::Issued> WafLedger::revoke_family(std::string_view id, WallTime until, WallTime now) {
+  return write([&](Work& work) { return revoke(work, id, until, now); });
+}
+
+// --- tokens -----------------------------------------------------------------------------------------------
+
+bool WafLedger::note_issued(std::span<const waf::Issued> issued, WallTime) {
+  return write([&](Work& work) {
+    if (std::ranges::any_of(issued, [&](const waf::Issued& it) { return is_revoked(work, it.family); }))
+      return false;
+    add_issued(work, issued);
+    return true;
+  });
+}
+
+std::optional<waf::Issued> WafLedger::find_issued(std::string_view id_or_twin, WallTime now) {
+  return read([&](Work& work) { return find_token(work, id_or_twin, now); });
+}
+
+std::vector<waf::Issued> WafLedger::revoke_issued(std::string_view id_or_twin, WallTime now) {
+  return write([&](Work& work) -> Revoked {
+    const auto token = find_token(work, id_or_twin, now);
+    if (!token) return {};
+    Revoked revoked = take(work, now, "DELETE FROM issued WHERE id = ? RETURNING *", token->id);
+    if (token->kind == waf::IssuedKind::registration)
+      append(revoked,
+             take(work, now, "DELETE FROM issued WHERE turn_subject = ? AND kind = 'turn' RETURNING *",
+                  token->turn_subject));
+    return revoked;
+  });
+}
+
+}  // namespace turnpike::store
