@@ -147,17 +147,17 @@ std::optional<Uri> Uri::parse(std::string_view text, const Limits& limits) {
   uri->text_ = text;
   Scanner scanner{text};
   const std::string_view scheme = scanner.take(char_token);  // more than a scheme holds, but no ":"
-  if (scheme.empty() || !is_in(scheme.front(), char_alpha) || !scanner.accept(':')) {
-    uri.reset();
-  } else if (equal_ignoring_case(scheme, "sip") || equal_ignoring_case(scheme, "sips")) {
+  bool is_good = !scheme.empty() && is_in(scheme.front(), char_alpha) && scanner.accept(':');
+  if (is_good && (equal_ignoring_case(scheme, "sip") || equal_ignoring_case(scheme, "sips"))) {
     uri->scheme_ = scheme.size() == 3 ? Scheme::sip : Scheme::sips;
-    if (!uri->read_sip(scanner, limits)) uri.reset();
-  } else if (equal_ignoring_case(scheme, "tel")) {
+    is_good = uri->read_sip(scanner, limits);
+  } else if (is_good && equal_ignoring_case(scheme, "tel")) {
     uri->scheme_ = Scheme::tel;
-    if (!uri->read_tel(scanner, limits)) uri.reset();
-  } else if (!is_other_scheme(scheme) || scanner.at_end() || !is_escaped_text(scanner.rest(), char_uri)) {
-    uri.reset();
+    is_good = uri->read_tel(scanner, limits);
+  } else if (is_good) {
+    is_good = is_other_scheme(scheme) && !scanner.at_end() && is_escaped_text(scanner.rest(), char_uri);
   }
+  if (!is_good) uri.reset();
   return uri;
 }
 
