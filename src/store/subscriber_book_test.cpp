@@ -158,6 +158,7 @@ TEST(SubscriberBook, SaysThatTheDiskIsFullAndKeepsWhatItHas) {
   ASSERT_TRUE(open(folder).add(card()));
   SubscriberBook book = open(folder, {.busy_timeout = milliseconds{1}, .pages_max = 12});
   std::vector<ims::Subscriber> many;
+  many.reserve(2000);
   for (int i = 0; i < 2000; ++i) many.push_back(card("user" + std::to_string(i)));
   const auto added = book.add(many);
   ASSERT_FALSE(added);
