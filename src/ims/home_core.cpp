@@ -61,7 +61,8 @@ HomeCore::HomeCore(Settings settings, Subscribers& subscribers, Random& random)
       authenticator_(settings_, subscribers, random),
       registrar_(settings_, authenticator_, registrations_),
       router_(settings_, subscribers, registrations_),
-      reg_events_(settings_, random) {}
+      reg_events_(settings_, random),
+      review_(settings_.review_every, subscribers, registrations_) {}
 
 // --- what arrives -----------------------------------------------------------------------------------------
 
@@ -308,6 +309,7 @@ void HomeCore::on_timeout(Now now) {
   layer_.on_timeout(now);
   forwarder_.on_timeout(now);
   registrations_.on_timeout(now);
+  for (const std::string& impi : review_.on_timeout(now)) registrations_.end(impi, ContactEvent::rejected);
   reg_events_.on_timeout(registrations_, now);
   authenticator_.on_timeout(now);
   settle(now);
@@ -316,7 +318,7 @@ void HomeCore::on_timeout(Now now) {
 std::optional<Instant> HomeCore::next_timeout() {
   std::optional<Instant> earliest;
   for (const auto at : {layer_.next_timeout(), forwarder_.next_timeout(), registrations_.next_timeout(),
-                        reg_events_.next_timeout()})
+                        reg_events_.next_timeout(), review_.next_timeout()})
     if (at && (!earliest || *at < *earliest)) earliest = at;
   return earliest;
 }

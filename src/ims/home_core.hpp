@@ -23,6 +23,7 @@
 #include "ims/registrations.hpp"
 #include "ims/router.hpp"
 #include "ims/settings.hpp"
+#include "ims/subscriber_review.hpp"
 #include "ims/subscribers.hpp"
 #include "sip/forwarder.hpp"
 #include "sip/hop.hpp"
@@ -120,6 +121,7 @@ class HomeCore {
   Registrar registrar_;
   Router router_;
   RegEvents reg_events_;
+  SubscriberReview review_;
   std::map<sip::ClientId, Journey> journeys_;
   std::map<sip::ClientId, SubscriptionId> notifies_;  // on their way
   Counters counters_;

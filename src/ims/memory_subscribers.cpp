@@ -24,6 +24,7 @@ void MemorySubscribers::add_with_password(std::string_view impi, std::string_vie
 }
 
 void MemorySubscribers::remove(std::string_view impi) {
+  ++version_;
   std::erase_if(by_public_, [&](const auto& entry) { return entry.second == impi; });
   const auto found = by_private_.find(impi);
   if (found != by_private_.end()) by_private_.erase(found);

@@ -21,10 +21,12 @@ class MemorySubscribers final : public Subscribers {
   std::optional<Subscriber> find_private(std::string_view impi) override;
   std::optional<Subscriber> find_public(std::string_view impu) override;
   bool store_sqn(std::string_view impi, std::uint64_t sqn) override;
+  std::uint64_t version() override { return version_; }
 
  private:
   std::map<std::string, Subscriber, std::less<>> by_private_;
   std::map<std::string, std::string, std::less<>> by_public_;
+  std::uint64_t version_ = 0;
 };
 
 // Of both hashes.

@@ -349,6 +349,7 @@ TEST(Registrar, AnswersARepetitionWithoutDoingItAgain) {
 
 class FailingSubscribers final : public Subscribers {
  public:
+  std::uint64_t version() override { return 0; }
   std::optional<Subscriber> find_private(std::string_view) override { return std::nullopt; }
   std::optional<Subscriber> find_public(std::string_view) override { return std::nullopt; }
   bool store_sqn(std::string_view, std::uint64_t) override { return false; }

@@ -40,6 +40,9 @@ struct Settings {
   std::chrono::seconds expires_default{3600};  // where the request names none
   std::chrono::seconds nonce_lifetime{600};
   std::chrono::seconds subscription_expires_max{600'000};  // TS 24.229 section 5.4.2.1.1
+  // How soon it is noticed that a subscriber who is registered was removed or barred; zero: at the next
+  // REGISTER.
+  std::chrono::seconds review_every{0};
   std::string charging_functions{};  // the value of P-Charging-Function-Addresses; empty: none is sent
   CoreLimits limits{};
   sip::Timers timers{};

@@ -45,6 +45,8 @@ class Subscribers {
   virtual std::optional<Subscriber> find_public(std::string_view impu) = 0;
   // False when it could not be kept: no challenge may leave then.
   virtual bool store_sqn(std::string_view impi, std::uint64_t sqn) = 0;
+  // Another one after each change that somebody else may have made.
+  virtual std::uint64_t version() = 0;
   // Whether the last question found nothing because it could not be asked: 503, and not that there is nobody.
   [[nodiscard]] virtual bool has_failed() const { return false; }
 };

@@ -308,6 +308,7 @@ void read_ims(TableReader table, Config& config, const std::filesystem::path& fo
   core.domain = config.credentials.realm;
   table.text("realm", core.domain, text_bytes_max);
   if (table.find("realm") == nullptr && core.domain.empty()) table.missing("realm", domain_allowed);
+  core.review_every = std::chrono::seconds{1};
   core.trusted_nodes = {"127.0.0.1"};
   read_hosts(table, "trusted_nodes", core.trusted_nodes);
   table.seconds("expires_min_seconds", core.expires_min, 10, 600'000);

@@ -151,6 +151,11 @@ Stored<void> SubscriberBook::look_for_changes() {
   return {};
 }
 
+std::uint64_t SubscriberBook::version() {
+  (void)look_for_changes();  // what cannot be asked has not changed
+  return static_cast<std::uint64_t>(version_);
+}
+
 std::optional<ims::Subscriber> SubscriberBook::find_private(std::string_view impi) {
   if (auto looked = look_for_changes(); !looked) return answer(std::unexpected(std::move(looked.error())));
   if (const auto known = remembered_.find(impi); known != remembered_.end()) return answer(known->second);

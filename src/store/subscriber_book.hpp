@@ -33,6 +33,7 @@ class SubscriberBook final : public ims::Subscribers {
   std::optional<ims::Subscriber> find_private(std::string_view impi) override;
   std::optional<ims::Subscriber> find_public(std::string_view impu) override;
   bool store_sqn(std::string_view impi, std::uint64_t sqn) override;
+  std::uint64_t version() override;
   [[nodiscard]] bool has_failed() const override { return last_error_.has_value(); }
   // Why the last question was not answered.
   [[nodiscard]] const std::optional<StoreError>& last_error() const { return last_error_; }
