@@ -13,6 +13,7 @@ import world
 
 ASK = ("Turn-Credentials", "request")
 SILENCE_SECONDS = 1.0
+NOTICE_SECONDS = 1.0  # of the core, that its subscribers have changed
 
 
 class Chain(world.Case):
@@ -263,6 +264,13 @@ class End(Chain):
         again = self.server.admin("deregister", impi)
         self.assert_status(again, 1)
         self.assertIn("is not registered", again.err)
+
+    def test_of_a_removed_subscriber_silences_the_relay_when_the_core_has_noticed(self):
+        _, credential = self.registered(self.agent("alice"))
+        remove = ["subscriber", "remove", self.server.impi("alice"), "--database", self.server.database]
+        self.assert_ends(credential, lambda: self.server.made(*remove), NOTICE_SECONDS + SILENCE_SECONDS)
+        self.assertIn("trigger=network", self.server.log())
+        self.assertEqual([one["impi"] for one in self.registrations()], [self.server.impi("bob")])
 
     def test_of_a_killed_client_silences_the_relay_a_second_after_the_grace(self):
         wic = self.background_wic("echo", self.server.door, *self.server.wic_options("alice"))

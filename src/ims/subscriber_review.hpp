@@ -34,7 +34,7 @@ class SubscriberReview {
   std::chrono::seconds every_;
   Subscribers& subscribers_;
   const Registrations& registrations_;
-  Instant next_ = Instant::min();
+  Instant next_{};
   std::optional<std::uint64_t> seen_{};  // the version of the subscribers that was looked at last
   std::optional<std::string> last_{};    // while a look is under way: who was looked up last
 };

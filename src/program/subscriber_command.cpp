@@ -126,8 +126,8 @@ Answer remove_subscriber(const std::string& database, const std::string& impi) {
   if (!removed) return refuse(describe(database, removed.error()));
   if (!*removed) return say_no(fmt::format("{}: found no {}", database, impi));
   return say(
-      fmt::format("{0} removed from {1}\nif it is registered, that lasts until its time ends, or until\n"
-                  "  turnpike admin deregister {0} --config FILE\n",
+      fmt::format("{} removed from {}\nif it is registered, a server that runs on this file ends that "
+                  "within a second\n",
                   impi, database));
 }
 

@@ -18,7 +18,7 @@ class Alarm {
     wanted_ = at;
     if (!at || (set_to_ && *set_to_ <= *at)) return;
     set_to_ = *at;
-    timer_.expires_after(std::max(*at - now, Duration{}));
+    timer_.expires_after(*at > now ? *at - now : Duration{});
     timer_.async_wait([this](const ErrorCode& error) {
       if (!error) on_timer();
     });
