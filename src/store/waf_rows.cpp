@@ -201,6 +201,7 @@ waf::Scope unpack_scope(std::string_view text) {
 
 std::string pack_secrets(const std::vector<waf::ClientSecret>& secrets) {
   std::vector<std::string> items;
+  items.reserve(secrets.size());
   for (const waf::ClientSecret& secret : secrets)
     items.push_back(to_hex(secret.digest) + ' ' + std::to_string(secret.ends_at.time_since_epoch().count()));
   return pack(items);

@@ -1,0 +1,262 @@
+// "A crash in the middle of any write loses nothing that was answered": children that write are killed, and
+// what they had reported by then has to be there, whole, and of the write that was under way all or nothing.
+
+#include <sys/select.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <functional>
+
+#include "base/check.hpp"
+#include "base/random.hpp"
+#include "store/test_folder.hpp"
+#include "store/waf_ledger.hpp"
+#include "store/waf_rows.hpp"
+
+namespace turnpike::store {
+namespace {
+
+using std::chrono::seconds;
+using waf::digest_of;
+
+constexpr WallTime now{seconds{1'800'000'000}};
+constexpr seconds hour{3600};
+const Secret key{ByteVector(32, 7)};
+
+std::unique_ptr<WafLedger> open(const std::string& file) {
+  auto ledger = WafLedger::open(file, key);
+  check(ledger.has_value(), ledger ? "" : ledger.error().c_str());
+  return *std::move(ledger);
+}
+
+// Another process, until it is killed.
+class Child {
+ public:
+  // `work` calls what it is given after each step that is done.
+  explicit Child(const std::function<void(const std::function<void()>&)>& work) {
+    std::array<int, 2> ends{};
+    check(::pipe(ends.data()) == 0, "there are pipes");
+    process_ = ::fork();
+    check(process_ >= 0, "there are processes");
+    if (process_ == 0) {
+      work([&] {
+        if (::write(ends[1], "x", 1) != 1) ::_exit(1);
+      });
+      ::_exit(0);
+    }
+    ::close(ends[1]);
+    reports_ = ends[0];
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() { ::close(reports_); }
+
+  bool wait_for_report() {
+    char report = 0;
+    const bool has_come = ::read(reports_, &report, 1) == 1;
+    count_ += has_come ? 1 : 0;
+    return has_come;
+  }
+  // For a report, so long at most.
+  void wait_for_report(std::chrono::microseconds longest) {
+    timeval left{.tv_sec = 0, .tv_usec = longest.count()};
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(reports_, &set);
+    ::select(reports_ + 1, &set, nullptr, nullptr, &left);
+  }
+  // How many steps it has reported in all.
+  int kill() {
+    ::kill(process_, SIGKILL);
+    int status = 0;
+    EXPECT_EQ(::waitpid(process_, &status, 0), process_);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "it did not end by itself";
+    while (wait_for_report()) {
+    }
+    return count_;
+  }
+
+ private:
+  pid_t process_ = 0;
+  int reports_ = 0;
+  int count_ = 0;
+};
+
+waf::Family family(const std::string& id) {
+  return {.id = id, .client = "wic", .user = "u-" + id, .ends_at = now + hour};
+}
+waf::Issued token(const std::string& id, const std::string& of, waf::IssuedKind kind = {}) {
+  return {.id = id + of,
+          .kind = kind,
+          .family = of,
+          .client = "wic",
+          .subject = "u-" + of,
+          .turn_subject = "s-" + of,
+          .issued_at = now,
+          .ends_at = now + hour};
+}
+
+using Step = void (*)(WafLedger& ledger, const std::string& name);
+constexpr std::array<Step, 13> steps{
+    [](WafLedger& ledger, const std::string& name) {
+      ledger.add_code({.digest = digest_of(name),
+                       .family = family(name),
+                       .ends_at = now + hour,
+                       .remembered_until = now + hour});
+    },
+    [](WafLedger& ledger, const std::string& name) { ledger.redeem_code(digest_of(name), "wic", now); },
+    [](WafLedger& ledger, const std::string& name) {
+      ledger.open_family(family(name), digest_of("r1"),
+                         std::array{token("a", name), token("t", name, waf::IssuedKind::turn)}, 10, now);
+    },
+    [](WafLedger& ledger, const std::string& name) {
+      ledger.rotate(name, digest_of("r1"), digest_of("r2"), std::array{token("b", name)}, now);
+    },
+    [](WafLedger& ledger, const std::string& name) { ledger.revoke_issued("a" + name, now); },
+    [](WafLedger& ledger, const std::string& name) { ledger.use_once(name, now + hour, now); },
+    [](WafLedger& ledger, const std::string& name) { ledger.put_client({.id = name}); },
+    [](WafLedger& ledger, const std::string& name) { ledger.put_user({.id = name, .name = name}); },
+    [](WafLedger& ledger, const std::string& name) { ledger.put_consent({.user = name, .client = name}); },
+    [](WafLedger& ledger, const std::string& name) {
+      ledger.open_session({.id = digest_of(name), .user = name, .ends_at = now + hour}, 3);
+    },
+    [](WafLedger& ledger, const std::string& name) {
+      ledger.note_failure(name, {.failures_max = 1}, now);
+      ledger.append_audit({.at = now, .event = name});
+    },
+    [](WafLedger& ledger, const std::string& name) {
+      ledger.put_signing_key({.kid = name, .jwk = Secret::from_text(name)});
+    },
+    [](WafLedger& ledger, const std::string& name) { ledger.revoke_family(name, now + hour, now); },
+};
+constexpr int steps_max = static_cast<int>(steps.size());
+constexpr int revocation = steps_max - 1;
+
+void run_steps(const std::string& file, const std::string& round, const std::function<void()>& report) {
+  const auto ledger = open(file);
+  for (int i = 0;; ++i) {
+    steps[static_cast<std::size_t>(i % steps_max)](*ledger, round + std::to_string(i / steps_max));
+    if (ledger->take_failure()) ::_exit(2);
+    report();
+  }
+}
+
+struct Witness {
+  WafLedger& ledger;
+  Database& database;
+
+  [[nodiscard]] std::int64_t ask(const std::string& sql, std::string_view name) const {
+    auto statement = database.prepare(sql);
+    check(statement.has_value(), "the question is SQL");
+    return statement->bind(1, name).step().value_or(false) ? statement->number(0) : -1;
+  }
+  [[nodiscard]] bool has(const std::string& id) const { return ledger.find_issued(id, now).has_value(); }
+
+  // Of a name whose first `done` steps were reported; the next one may have happened, whole.
+  void expect(const std::string& name, int done) const {
+    const auto is = [&](int step, bool has_happened) {
+      EXPECT_TRUE(has_happened || step >= done) << name << ": step " << step << " is lost";
+      EXPECT_FALSE(has_happened && step > done) << name << ": step " << step << " has not begun";
+    };
+    const std::string code = "SELECT is_redeemed FROM code WHERE family = ?";
+    is(0, ask(code, name) >= 0);
+    is(1, ask(code, name) == 1);
+    const bool is_revoked = ask("SELECT is_revoked FROM family WHERE id = ?", name) == 1;
+    is(revocation, is_revoked);
+    if (is_revoked) {
+      EXPECT_FALSE(has("a" + name) || has("b" + name) || has("t" + name));
+    } else {
+      expect_tokens(name, is);
+    }
+    is(5, ask("SELECT 1 FROM once WHERE key = ?", name) == 1);
+    is(6, ledger.find_client(name) != nullptr);
+    is(7, ledger.find_user_by_name(name) != nullptr);
+    is(8, ledger.find_consent(name, name).has_value());
+    is(9, ledger.find_session(digest_of(name), now).has_value());
+    EXPECT_TRUE(ledger.find_lock(name, now) || done <= 10) << name;
+    is(10, ask("SELECT 1 FROM audit WHERE event = ?", name) == 1);
+    is(11, ask("SELECT 1 FROM signing_key WHERE kid = ?", name) == 1);
+  }
+  template <typename Is>
+  void expect_tokens(const std::string& name, Is is) const {
+    const bool is_open = ledger.find_family(name, now).has_value();
+    const bool is_rotated = has("b" + name);
+    is(2, is_open);
+    is(3, is_rotated);
+    is(4, is_open && !has("a" + name));
+    EXPECT_EQ(has("a" + name), has("t" + name)) << "one came and went with the other";
+    const waf::Digest refresh = digest_of(is_rotated ? "r2" : "r1");
+    const std::string is_last = "SELECT refresh = x'" + to_hex(refresh) + "' FROM family WHERE id = ?";
+    EXPECT_EQ(ask(is_last, name), is_open ? 1 : -1) << name;
+  }
+};
+
+TEST(WafLedgerCrash, LosesNothingThatWasAnswered) {
+  const Folder folder;
+  const std::string file = folder.file("waf.db");
+  SeededRandom random{20};
+  std::vector<int> done;
+  constexpr int rounds = 16;
+  for (int round = 0; round < rounds; ++round) {
+    Child child{[&](const auto& report) { run_steps(file, std::to_string(round) + "-", report); }};
+    for (auto left = 1 + random.below(30); left > 0; --left) ASSERT_TRUE(child.wait_for_report());
+    child.wait_for_report(std::chrono::microseconds{random.below(2000)});
+    done.push_back(child.kill());
+  }
+  const auto ledger = open(file);
+  auto database = Database::open(file, waf_schema());
+  ASSERT_TRUE(database);
+  for (int round = 0; round < rounds; ++round)
+    for (int name = 0; name <= done[static_cast<std::size_t>(round)] / steps_max; ++name)
+      Witness{*ledger, *database}.expect(
+          std::to_string(round) + "-" + std::to_string(name),
+          std::min(done[static_cast<std::size_t>(round)] - name * steps_max, steps_max));
+  EXPECT_TRUE(database->verify());
+  EXPECT_EQ(ledger->take_failure().value_or("none"), "none");
+}
+
+TEST(WafLedgerCrash, OpensAFileWhoseMakingWasCutShort) {
+  const Folder folder;
+  SeededRandom random{21};
+  for (int round = 0; round < 10; ++round) {
+    const std::string file = folder.file(std::to_string(round));
+    Child child{[&](const auto& report) {
+      report();
+      const auto ledger = open(file);
+      while (true) ledger->use_once("a", now, now);
+    }};
+    ASSERT_TRUE(child.wait_for_report());
+    child.wait_for_report(std::chrono::microseconds{random.below(8000)});
+    child.kill();
+    const auto ledger = open(file);
+    EXPECT_TRUE(ledger->use_once("b", now + hour, now));
+  }
+}
+
+TEST(WafLedgerCrash, LeavesAWholeBackupOrNone) {
+  const Folder folder;
+  const std::string file = folder.file("waf.db"), copy = folder.file("copy.db");
+  open(file)->put_client({.id = "wic", .name = std::string(200'000, 'x')});
+  SeededRandom random{22};
+  for (int round = 0; round < 10; ++round) {
+    Child child{[&](const auto& report) {
+      const auto ledger = open(file);
+      report();
+      while (true) {
+        if (!ledger->backup_to(copy)) ::_exit(2);
+        ::unlink(copy.c_str());
+      }
+    }};
+    ASSERT_TRUE(child.wait_for_report());
+    child.wait_for_report(std::chrono::microseconds{random.below(8000)});
+    child.kill();
+    EXPECT_TRUE(!std::filesystem::exists(copy) || open(copy)->find_client("wic") != nullptr);
+    std::filesystem::remove(copy);
+    EXPECT_TRUE(open(file)->backup_to(copy)) << "what is left of the last one is in nobody's way";
+    std::filesystem::remove(copy);
+  }
+}
+
+}  // namespace
+}  // namespace turnpike::store
