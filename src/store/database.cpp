@@ -28,8 +28,11 @@ StoreFault fault_of(int code) {
 }
 
 std::unexpected<StoreError> error_of(sqlite3& database) {
-  return std::unexpected(
-      StoreError{fault_of(sqlite3_extended_errcode(&database)), sqlite3_errmsg(&database)});
+  const int code = sqlite3_extended_errcode(&database);
+  std::string text = sqlite3_errmsg(&database);
+  if ((code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY)
+    text += "; the file and its folder have to be writable";
+  return std::unexpected(StoreError{fault_of(code), std::move(text)});
 }
 
 std::unexpected<StoreError> system_error(int reason) {
