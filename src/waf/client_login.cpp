@@ -101,22 +101,30 @@ std::expected<ClientPtr, Refusal> authenticate_by_key(Visit& visit, const Form& 
   return client;
 }
 
+std::expected<ClientPtr, Refusal> authenticate_by_secret(Visit& visit, const Shown& shown) {
+  const bool used_basic = shown.method == ClientMethod::client_secret_basic;
+  if (shown.id.empty()) return std::unexpected(refuse_client("there is no client_id", used_basic));
+  auto client = visit.ledger.find_client(shown.id);
+  // One answer for all, so that nobody learns which clients there are and how they authenticate.
+  const bool is_good = client && client->is_enabled && client->method == shown.method &&
+                       (shown.method == ClientMethod::none || has_secret(*client, shown.secret, visit.now));
+  if (is_good) return client;
+  return std::unexpected(
+      refuse_client("the client is not known, or not with this method and secret", used_basic));
+}
+
 }  // namespace
 
 std::expected<ClientPtr, Refusal> authenticate_client(Visit& visit, const Form& form, std::string_view path) {
   const auto shown = read_shown(visit, form);
   if (!shown) return std::unexpected(shown.error());
-  if (shown->method == ClientMethod::private_key_jwt) return authenticate_by_key(visit, form, *shown, path);
-  const bool used_basic = shown->method == ClientMethod::client_secret_basic;
-  if (shown->id.empty()) return std::unexpected(refuse_client("there is no client_id"));
-  auto client = visit.ledger.find_client(shown->id);
-  // One answer for all, so that nobody learns which clients there are and how they authenticate.
-  const bool is_good = client && client->is_enabled && client->method == shown->method &&
-                       (shown->method == ClientMethod::none || has_secret(*client, shown->secret, visit.now));
-  if (is_good) return client;
-  visit.audit("client_refused", client ? client->id : std::string_view{}, "");
-  return std::unexpected(
-      refuse_client("the client is not known, or not with this method and secret", used_basic));
+  auto client = shown->method == ClientMethod::private_key_jwt
+                    ? authenticate_by_key(visit, form, *shown, path)
+                    : authenticate_by_secret(visit, *shown);
+  // What strangers invent is not written down.
+  if (!client && visit.ledger.find_client(shown->id))
+    visit.audit("client_refused", shown->id, "", client.error().description);
+  return client;
 }
 
 }  // namespace turnpike::waf

@@ -82,7 +82,7 @@ TEST_F(RevocationEndpoint, TakesARegistrationTokenBackWithItsTurnTokens) {
   EXPECT_EQ(revoke(tokens.at("access_token")), "200");
   ASSERT_EQ(world.revocations.size(), 1u);
   EXPECT_EQ(world.revocations.front().by, By::subject);
-  EXPECT_EQ("k1." + world.revocations.front().value, tokens.at("turn").at("kid"));
+  EXPECT_EQ(tokens.at("turn").at("kid"), "k1." + world.revocations.front().value);
   EXPECT_FALSE(world.is_active(tokens.at("access_token")));
   EXPECT_FALSE(world.is_active(tokens.at("turn").at("access_token")));
   const json renewed = world.token(world.refresh_request(tokens));
@@ -106,7 +106,7 @@ TEST_F(RevocationEndpoint, TakesAFamilyBackByItsRefreshToken) {
   const json tokens = world.login();
   EXPECT_EQ(revoke(tokens.at("refresh_token")), "200");
   ASSERT_EQ(world.revocations.size(), 1u);
-  EXPECT_EQ("k1." + world.revocations.front().value, tokens.at("turn").at("kid"));
+  EXPECT_EQ(tokens.at("turn").at("kid"), "k1." + world.revocations.front().value);
   EXPECT_FALSE(world.is_active(tokens.at("access_token")));
   EXPECT_EQ(world.error(world.refresh_request(tokens)), "invalid_grant");
 }

@@ -108,6 +108,7 @@ TokenAnswer redeem_code(const TokenRequest& request) {
   // RFC 9449 section 5: what binds the refresh tokens of others is their client authentication.
   family.jkt = client.method == ClientMethod::none ? request.proof.jkt : "";
   const bool refreshes = client.grants.contains(GrantType::refresh_token);
+  if (!refreshes) family.ends_at = visit.now + visit.settings.lifetimes.access_token;
   const std::string secret = refreshes ? make_random_text(visit.random) : "";
   const Opening opening =
       visit.ledger.open_family(family, refreshes ? std::optional{digest_of(secret)} : std::nullopt,

@@ -221,6 +221,18 @@ TEST_F(CodeGrant, TellsTheRelaysWhatIsTakenBack) {
   EXPECT_EQ(world.revocations.front().until, world.now + 606s);
 }
 
+TEST_F(CodeGrant, BringsNoRefreshTokenToAClientWithoutThatGrant) {
+  Client client = *world.ledger.find_client("wic");
+  client.grants = {GrantType::authorization_code};
+  world.ledger.put_client(client);
+  const std::string code = world.make_code();
+  const json tokens = world.token(world.code_request(code));
+  EXPECT_TRUE(tokens.contains("access_token"));
+  EXPECT_FALSE(tokens.contains("refresh_token"));
+  world.token(world.code_request(code));
+  EXPECT_FALSE(world.is_active(tokens.at("access_token"))) << "a replay is noticed all the same";
+}
+
 TEST_F(CodeGrant, IsNotForAUserWhoWasDisabledMeanwhile) {
   const std::string code = world.make_code();
   User alice = *world.ledger.find_user("u-alice");
