@@ -30,7 +30,7 @@ TEST_F(Introspection, TellsAServerWhatItsTokenSays) {
   EXPECT_EQ(answer.at("token_type"), "Bearer");
   EXPECT_EQ(answer.at("exp").get<std::int64_t>(), unix_seconds(world.now) + 3600);
 
-  const json turn = tokens.at("turn");
+  const json& turn = tokens.at("turn");
   for (const std::string& text : {turn.at("access_token").get<std::string>(),
                                   turn.at("iceServers").at(0).at("username").get<std::string>()}) {
     const json answer_of_turn = world.introspect(text);
@@ -92,7 +92,7 @@ TEST_F(RevocationEndpoint, TakesARegistrationTokenBackWithItsTurnTokens) {
 
 TEST_F(RevocationEndpoint, TakesATurnTokenBackAlone) {
   const json tokens = world.login();
-  const json turn = tokens.at("turn");
+  const json& turn = tokens.at("turn");
   EXPECT_EQ(revoke(turn.at("iceServers").at(0).at("username")), "200");
   ASSERT_EQ(world.revocations.size(), 2u) << "in both forms";
   EXPECT_EQ(world.revocations.front().by, By::token_hash);

@@ -1,5 +1,7 @@
 #include "waf/targets.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <optional>
@@ -75,7 +77,7 @@ std::expected<Targets, Refusal> choose_by_name(const Settings& settings, const S
     const std::string& needed = turn == nullptr ? settings.registration.scope : turn->scope;
     if (!scope.contains(needed))
       return std::unexpected(
-          Refusal{Error::invalid_scope, "a token for " + audience + " needs the scope " + needed});
+          Refusal{Error::invalid_scope, fmt::format("a token for {} needs the scope {}", audience, needed)});
     if (turn != nullptr && targets.turn != nullptr) return refuse("there are two TURN servers");
     if (turn == nullptr) {
       targets.registration = true;
