@@ -168,11 +168,10 @@ bool WafLedger::use_once(std::string_view key, WallTime until, WallTime now) {
     const auto used = work.find(
         "SELECT until FROM once WHERE key = ?", [](const Statement& row) { return row.time(0); }, key);
     if (used && now < *used) return false;
-    const auto count = [&] { return work.number("SELECT rows FROM counter WHERE name = 'once'"); };
-    if (!used && count() >= limits_.once_max) {
-      work.run("DELETE FROM once WHERE key IN (SELECT key FROM once WHERE until <= ? LIMIT ?)", now,
-               limits_.forget_max);
-      if (count() >= limits_.once_max) return false;
+    if (!used) {
+      // Each that comes takes away two that have ended, so that there is room, if there can be any.
+      work.run("DELETE FROM once WHERE key IN (SELECT key FROM once WHERE until <= ? LIMIT 2)", now);
+      if (work.number("SELECT rows FROM counter WHERE name = 'once'") >= limits_.once_max) return false;
     }
     work.run("INSERT INTO once VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET until = excluded.until", key,
              until);

@@ -27,7 +27,7 @@ struct WafLedgerLimits {
   std::uint32_t once_max = 1'000'000;    // keys of use_once; further ones are refused
   std::uint32_t attempts_max = 100'000;  // keys whose failures are remembered; then the oldest is forgotten
   std::uint32_t audit_max = 1'000'000;   // then the oldest is forgotten
-  std::uint32_t forget_max = 2'000;      // rows of a table that one forget_ended drops
+  std::uint32_t forget_max = 500;        // rows of a table that one forget_ended drops
 };
 
 class WafLedger final : public waf::Ledger {

@@ -55,7 +55,7 @@ constexpr auto unknown = waf::Rotation::Outcome::unknown;
 int fill(WafLedger& ledger, int users_max) {
   for (int count = 0; count < users_max; ++count) {
     ledger.put_user({.id = "user" + std::to_string(count), .password = std::string(1000, 'x')});
-    if (ledger.users().size() != static_cast<std::size_t>(count + 1)) return count;
+    if (ledger.users().size() != static_cast<std::size_t>(count) + 1) return count;
   }
   return users_max;
 }

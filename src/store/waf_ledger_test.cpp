@@ -115,6 +115,23 @@ TEST(WafLedger, OpensWithItsOwnKeyAlone) {
   EXPECT_EQ(open(folder)->signing_keys().size(), 1u);
 }
 
+TEST(WafLedger, TakesAnotherKeyOnceItsSigningKeysAreGone) {
+  const Folder folder;
+  {
+    const auto ledger = open(folder);
+    ledger->put_client({.id = "wic"});
+    ledger->put_signing_key(signing_key("k1"));
+  }
+  auto database = Database::open(file_in(folder), waf_schema());
+  ASSERT_TRUE(database);
+  ASSERT_TRUE(database->execute("DELETE FROM signing_key; DELETE FROM setting"));  // as docs/waf.md says
+  const auto ledger = WafLedger::open(file_in(folder), Secret{ByteVector(32, 8)});
+  ASSERT_TRUE(ledger) << ledger.error();
+  EXPECT_TRUE((*ledger)->signing_keys().empty());
+  EXPECT_TRUE((*ledger)->find_client("wic"));
+  EXPECT_TRUE(open_error(file_in(folder)).contains("another key"));
+}
+
 TEST(WafLedger, TakesNoSigningKeyThatWasChangedOrMoved) {
   const Folder folder;
   open(folder)->put_signing_key(signing_key("k1"));
@@ -206,6 +223,27 @@ TEST(WafLedger, ForgetsALittleAtATime) {
   EXPECT_FALSE(ledger->find_issued("c", now + minute)) << "ended, forgotten or not";
   ledger->forget_ended(now + minute);
   EXPECT_EQ(rows(), 0);
+}
+
+TEST(WafLedger, ForgetsAsMuchAsItTakesIn) {
+  const Folder folder;
+  const auto ledger = open(folder);
+  auto database = Database::open(file_in(folder), waf_schema());
+  ASSERT_TRUE(database);
+  const auto rows = [&](const std::string& table) {
+    auto count = database->prepare("SELECT count(*) FROM " + table);
+    return count && count->step().value_or(false) ? count->number(0) : -1;
+  };
+  for (int i = 0; i < 100; ++i) {
+    const WallTime later = now + i * minute;
+    const std::string name = std::to_string(i);
+    waf::Issued first = token("a" + name), second = token("b" + name);
+    first.ends_at = second.ends_at = later + 3 * minute;
+    ASSERT_TRUE(ledger->note_issued(std::array{first, second}, later));
+    ASSERT_TRUE(ledger->use_once(name, later + 3 * minute, later));
+    EXPECT_LE(rows("issued"), 6);
+    EXPECT_LE(rows("once"), 3);
+  }
 }
 
 // --- several at once --------------------------------------------------------------------------------------

@@ -38,7 +38,11 @@ Revoked revoke(Work& work, std::string_view family, WallTime until, WallTime now
   return take(work, now, "DELETE FROM issued WHERE family = ? RETURNING *", family);
 }
 
-void add_issued(Work& work, std::span<const waf::Issued> issued) {
+// Each that comes takes away two that have ended: their number follows the rate at which they are issued,
+// however seldom anybody asks to forget.
+void add_issued(Work& work, std::span<const waf::Issued> issued, WallTime now) {
+  work.run("DELETE FROM issued WHERE rowid IN (SELECT rowid FROM issued WHERE ends_at <= ? LIMIT ?)", now,
+           2 * issued.size());
   for (const waf::Issued& token : issued)
     work.run("INSERT OR REPLACE INTO issued VALUES (?, NULLIF(?, ''), ?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?)",
              token.id, token.twin,
@@ -137,7 +141,7 @@ waf::Opening WafLedger::open_family(const waf::Family& family, const std::option
     work.run("INSERT OR REPLACE INTO family VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", family.id, family.client,
              family.user, pack(family.scope), pack(family.audiences), family.jkt, family.authenticated_at,
              family.ends_at, refresh ? Bytes{*refresh} : Bytes{});
-    add_issued(work, issued);
+    add_issued(work, issued, now);
     return opening;
   });
 }
@@ -157,7 +161,7 @@ waf::Rotation WafLedger::rotate(std::string_view family, const waf::Digest& old_
     if (found->refresh != as_text(old_refresh))
       return {.outcome = Outcome::replayed, .revoked = revoke(work, family, found->family.ends_at, now)};
     work.run("UPDATE family SET refresh = ? WHERE id = ?", new_refresh, family);
-    add_issued(work, issued);
+    add_issued(work, issued, now);
     return {.outcome = Outcome::rotated};
   });
 }
@@ -168,11 +172,11 @@ std::vector<waf::Issued> WafLedger::revoke_family(std::string_view id, WallTime 
 
 // --- tokens -----------------------------------------------------------------------------------------------
 
-bool WafLedger::note_issued(std::span<const waf::Issued> issued, WallTime) {
+bool WafLedger::note_issued(std::span<const waf::Issued> issued, WallTime now) {
   return write([&](Work& work) {
     if (std::ranges::any_of(issued, [&](const waf::Issued& it) { return is_revoked(work, it.family); }))
       return false;
-    add_issued(work, issued);
+    add_issued(work, issued, now);
     return true;
   });
 }
