@@ -2,6 +2,7 @@
 // For tests: a folder for the files of one test, gone at its end.
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -23,7 +24,8 @@ class Folder {
  private:
   static std::string name() {
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    std::string name = std::string{"turnpike_"} + test->test_suite_name() + "_" + test->name();
+    std::string name =
+        "turnpike_" + std::to_string(::getpid()) + "_" + test->test_suite_name() + "_" + test->name();
     for (char& c : name)
       if (c == '/') c = '_';
     return name;
