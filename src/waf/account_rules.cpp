@@ -58,11 +58,6 @@ void find_turn_problems(const TurnTarget& target, std::vector<std::string>& prob
   if (name.empty() || !is_plain(name))
     problems.emplace_back("a TURN target needs a server name, without spaces");
   if (target.token.keys.empty()) problems.push_back(fmt::format("the TURN target {} has no key", name));
-  const bool derives =
-      std::ranges::any_of(target.token.keys, [](const credentials::TokenKey& key) { return key.derives; });
-  if (!target.token.keys.empty() && !derives)
-    problems.push_back(
-        fmt::format("the TURN target {} has no key that derives, so that a token could be revoked", name));
   for (const credentials::TokenKey& key : target.token.keys)
     if (const auto problem = credentials::find_problem(key))
       problems.push_back(fmt::format("a key of the TURN target {}: {}", name, *problem));

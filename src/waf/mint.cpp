@@ -70,7 +70,10 @@ std::expected<Issued, Refusal> mint_registration(const Visit& visit, const Token
 }
 
 Json make_turn_answer(const TurnTarget& target, const TurnToken& token, seconds lifetime) {
-  const std::string mac_key = to_base64(token.native.mac_key.reveal());
+  // coturn computes with the first 16 bytes: a client that follows RFC 7635 has to be handed no more.
+  Bytes key = token.native.mac_key.reveal();
+  if (target.token.mac_key == credentials::MacKeyRule::coturn16) key = key.first(16);
+  const std::string mac_key = to_base64(key);
   Json answer;
   answer["access_token"] = to_base64(token.native.access_token);
   answer["token_type"] = "pop";
@@ -122,7 +125,8 @@ std::optional<Refusal> check_identity(TokenOrder& order) {
 std::optional<TurnToken> mint_turn_token(const TurnTarget& target, std::string_view subject, WallTime now,
                                          std::chrono::seconds lifetime, Random& random) {
   TurnToken minted;
-  auto native = credentials::issue_token(target.token, subject, now, lifetime, random);
+  const std::string_view suffix = target.names_subjects() ? subject : std::string_view{};
+  auto native = credentials::issue_token(target.token, suffix, now, lifetime, random);
   if (!native) return std::nullopt;
   minted.native = std::move(*native);
   minted.id = to_hex(crypto::sha256(minted.native.access_token));

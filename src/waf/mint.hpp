@@ -18,7 +18,8 @@ namespace turnpike::waf {
 
 // One TURN credential, for native clients and for browsers.
 struct TurnToken {
-  credentials::IssuedToken native{};      // kid "." subject
+  // kid "." subject; the kid alone where the target names no subjects
+  credentials::IssuedToken native{};
   credentials::IssuedPassword browser{};  // where the target takes that form; else its username is empty
   std::string id{};                       // hex of the SHA-256 of the native token, as relays know it
   std::string twin{};                     // the same of the browser form

@@ -1,7 +1,8 @@
 #pragma once
 // The WAF: the authorization server of the WebRTC clients (TS 24.371), as a machine without I/O. The front
 // door makes a Request of what has come in, and sends the Response; it forwards the revocations to the
-// relays, and has passwords checked by a worker.
+// relays, has passwords checked by a worker, and calls KeyRing::rotate and Ledger::forget_ended at least
+// every hour.
 
 #include <optional>
 #include <string>

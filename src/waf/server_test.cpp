@@ -111,6 +111,20 @@ TEST_F(RevocationEndpoint, TakesAFamilyBackByItsRefreshToken) {
   EXPECT_EQ(world.error(world.refresh_request(tokens)), "invalid_grant");
 }
 
+TEST(CoturnTarget, HasPlainKidsAndShortKeysAndIsRevokedByHash) {
+  World world{[](Settings& settings) {
+    settings.turn.front().token.keys.front().derives = false;
+    settings.turn.front().token.mac_key = credentials::MacKeyRule::coturn16;
+  }};
+  const json tokens = world.login();
+  EXPECT_EQ(tokens.at("turn").at("kid"), "k1");
+  const std::string key = tokens.at("turn").at("key");
+  EXPECT_EQ(from_base64(key)->size(), 16u);
+  world.post("/revoke", {{"token", tokens.at("access_token").get<std::string>()}, {"client_id", "wic"}});
+  ASSERT_EQ(world.revocations.size(), 2u);
+  for (const auto& revocation : world.revocations) EXPECT_EQ(revocation.by, By::token_hash);
+}
+
 TEST_F(RevocationEndpoint, LeavesAloneWhatBelongsToOthers) {
   const json tokens = world.login();
   EXPECT_EQ(revoke(tokens.at("access_token"), "other"), "invalid_grant");

@@ -28,12 +28,17 @@ struct RegistrationTarget {
 };
 
 // A TURN server, or a fleet that shares a name and keys (RFC 7635).
+//
+// A key that derives gives each token a kid of its own, so that a relay can count and revoke by subject.
+// coturn knows plain kids alone: for it, say derives = false and mac_key = coturn16.
 struct TurnTarget {
   credentials::TokenSettings token{};    // its server_name is the audience, as is "turn:" and that name
   std::string realm{};                   // told to clients
   std::vector<std::string> uris{};       // RFC 7065, for iceServers
   std::vector<std::string> resources{};  // absolute URIs that mean it too
   std::string scope = "turn";
+
+  [[nodiscard]] bool names_subjects() const;  // a key derives
 };
 
 // Who may vouch for users with signed assertions (RFC 7523): another domain's identity provider, or a WWSF

@@ -19,6 +19,12 @@ void add(std::vector<credentials::Revocation>& to, credentials::Revocation::By b
   }
 }
 
+bool names_subjects(const Settings& settings, std::string_view audience) {
+  return std::ranges::any_of(settings.turn, [&](const TurnTarget& target) {
+    return target.token.server_name == audience && target.names_subjects();
+  });
+}
+
 bool is_form(std::string_view content_type) {
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
@@ -27,23 +33,25 @@ bool is_form(std::string_view content_type) {
 
 }  // namespace
 
-// By the hashes of its two forms where one token alone has ended, as its subject may have others.
-void add_revocations(const std::vector<Issued>& ended, std::vector<credentials::Revocation>& to) {
+// By the hashes of its two forms where one token alone has ended, as its subject may have others; and where
+// the relay has no subject of it.
+void add_revocations(const Settings& settings, const std::vector<Issued>& ended,
+                     std::vector<credentials::Revocation>& to) {
   using By = credentials::Revocation::By;
   const bool is_single = ended.size() == 1;
   for (const Issued& token : ended) {
     if (token.kind != IssuedKind::turn) continue;
     const WallTime until = token.ends_at + tolerance;
-    if (is_single) {
-      add(to, By::token_hash, token.id, until);
-      if (!token.twin.empty()) add(to, By::token_hash, token.twin, until);
-    } else {
+    if (!is_single && names_subjects(settings, token.audience)) {
       add(to, By::subject, token.turn_subject, until);
+      continue;
     }
+    add(to, By::token_hash, token.id, until);
+    if (!token.twin.empty()) add(to, By::token_hash, token.twin, until);
   }
 }
 
-void Visit::revoke(const std::vector<Issued>& ended) { add_revocations(ended, revocations); }
+void Visit::revoke(const std::vector<Issued>& ended) { add_revocations(settings, ended, revocations); }
 
 void Visit::audit(std::string_view event, std::string_view client, std::string_view subject,
                   std::string_view detail) {

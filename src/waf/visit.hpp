@@ -31,7 +31,8 @@ struct Visit {
 };
 
 // What the relays have to be told, also where accounts are removed by other ways than a request.
-void add_revocations(const std::vector<Issued>& ended, std::vector<credentials::Revocation>& to);
+void add_revocations(const Settings& settings, const std::vector<Issued>& ended,
+                     std::vector<credentials::Revocation>& to);
 
 // RFC 6749 section 3.2: a POST with an application/x-www-form-urlencoded body.
 std::expected<Form, Refusal> read_form(const Visit& visit);
