@@ -40,16 +40,20 @@ struct EpcscfConfig {
   std::vector<std::string> origins{};              // as written; the door also lets in those of the WWSFs
   std::map<std::string, std::vector<std::string>> wwsf_origins{};  // by the name of the WWSF
 };
-// [api]: the credential API.
-struct ApiListener {
+// Of [api] and [waf].
+struct HttpListener {
   SocketAddress address{};
   bool is_secure = true;
 };
-struct ApiConfig {
-  std::vector<ApiListener> listeners{};
+struct HttpDoor {
+  std::vector<HttpListener> listeners{};
   bool allows_cleartext = false;
   std::string certificate{};
   std::string key{};
+};
+// [api]: the credential API.
+struct ApiConfig {
+  HttpDoor door{};
   std::string client_ca{};             // empty: no certificates of callers
   std::size_t connections_max = 1000;  // of each listener
   service::ApiSettings desk{};         // without its provisioning

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "program/config_http.hpp"
 #include "program/config_sections.hpp"
 #include "program/config_tokens.hpp"
 #include "program/toml_text.hpp"
@@ -20,54 +21,9 @@ constexpr std::size_t text_bytes_max = 255;
 constexpr std::size_t id_bytes_max = 64;
 constexpr std::uint16_t api_port = 8444;
 
-constexpr std::string_view listen_allowed =
-    "\"https:ADDRESS:PORT\", such as \"https:0.0.0.0:8444\", or \"http:...\" of this machine with "
-    "allow_cleartext";
 constexpr std::string_view keys_allowed = "a list of { id = \"...\", secret_file = \"...\" }";
 constexpr std::string_view certificates_allowed = "a list of { name = \"edge1.ims.example\" }";
 constexpr std::string_view users_allowed = "a list of users, such as \"*@shop.example\"";
-
-bool is_loopback(const IpAddress& address) {
-  return IpPrefix::parse(address.is_v4() ? "127.0.0.0/8" : "::1/128")->contains(address);
-}
-
-void read_listeners(TableReader& table, ApiConfig& api) {
-  api.listeners = {{{IpAddress{}, api_port}, true}};
-  table.boolean("allow_cleartext", api.allows_cleartext);
-  const Node* list = table.find("listen");
-  if (list == nullptr) return;
-  api.listeners.clear();
-  for (const Node* node : table.texts("listen", fmt::format("a list of {}", listen_allowed))) {
-    const bool is_secure = node->text.starts_with("https:");
-    const std::size_t scheme_size = is_secure ? 6 : 5;
-    const bool has_scheme = is_secure || node->text.starts_with("http:");
-    const auto address =
-        has_scheme ? SocketAddress::parse(std::string_view{node->text}.substr(scheme_size)) : std::nullopt;
-    const bool is_allowed =
-        address && address->port != 0 && (is_secure || (api.allows_cleartext && is_loopback(address->ip)));
-    if (is_allowed)
-      api.listeners.push_back({*address, is_secure});
-    else
-      table.refuse("listen", *node, listen_allowed);
-  }
-  if (list->kind == Node::Kind::list && list->items.empty())
-    table.refuse("listen", *list, fmt::format("at least one of {}", listen_allowed));
-}
-
-void read_files(TableReader& table, ApiConfig& api, const std::filesystem::path& folder) {
-  const auto read = [&](const char* key, std::string& to) {
-    std::string file;
-    table.text(key, file, 4096);
-    if (!file.empty()) to = (folder / file).string();
-  };
-  read("certificate", api.certificate);
-  read("key", api.key);
-  read("client_ca", api.client_ca);
-  if (!std::ranges::any_of(api.listeners, &ApiListener::is_secure)) return;
-  for (const char* key : {"certificate", "key"})
-    if (table.find(key) == nullptr)
-      table.missing(key, "a PEM file, as https: needs it; `turnpike key certificate` makes one to try with");
-}
 
 void read_texts(TableReader& table, std::string_view key, std::vector<std::string>& to,
                 std::string_view allowed) {
@@ -216,13 +172,6 @@ std::string format_callers(const std::vector<ApiCaller>& callers) {
   return text;
 }
 
-std::vector<std::string> listener_names(const ApiConfig& api) {
-  std::vector<std::string> names;
-  for (const ApiListener& listener : api.listeners)
-    names.push_back((listener.is_secure ? "https:" : "http:") + listener.address.to_string());
-  return names;
-}
-
 std::vector<std::string> source_names(const ApiConfig& api) {
   std::vector<std::string> names;
   for (const credentials::Source source : api.sources) names.emplace_back(credentials::to_string(source));
@@ -235,8 +184,11 @@ void read_api(TableReader table, Config& config, const std::filesystem::path& fo
               std::vector<Problem>& problems) {
   if (!table.is_present()) return;
   ApiConfig api;
-  read_listeners(table, api);
-  read_files(table, api, folder);
+  read_http_listeners(table, api.door, api_port);
+  read_http_files(table, api.door, folder);
+  std::string client_ca;
+  table.text("client_ca", client_ca, 4096);
+  if (!client_ca.empty()) api.client_ca = (folder / client_ca).string();
   read_texts(table, "origins", api.desk.origins,
              "a list of origins, such as \"https://web.ims.example\", or \"*\" for all");
   table.boolean("key_in_query", api.desk.allows_key_in_query);
@@ -249,13 +201,10 @@ void read_api(TableReader table, Config& config, const std::filesystem::path& fo
 }
 
 std::string format_api(const ApiConfig& api) {
-  std::string text = fmt::format("\n[api]\nlisten = {}\n", quote_all(listener_names(api)));
-  if (!api.certificate.empty())
-    text += fmt::format("certificate = {}\nkey = {}\n", quote(api.certificate), quote(api.key));
+  std::string text = "\n[api]\n" + format_http_door(api.door);
   if (!api.client_ca.empty()) text += fmt::format("client_ca = {}\n", quote(api.client_ca));
-  text += fmt::format("allow_cleartext = {}\norigins = {}\nkey_in_query = {}\ntake_tokens = {}\n",
-                      api.allows_cleartext, quote_all(api.desk.origins), api.desk.allows_key_in_query,
-                      api.desk.takes_tokens);
+  text += fmt::format("origins = {}\nkey_in_query = {}\ntake_tokens = {}\n", quote_all(api.desk.origins),
+                      api.desk.allows_key_in_query, api.desk.takes_tokens);
   text += format_callers(api.desk.callers);
   const service::ApiLife& life = api.desk.life;
   text += fmt::format("\n[api.credentials]\nsources = {}\nuris = {}\n", quote_all(source_names(api)),
@@ -275,9 +224,9 @@ std::string format_api(const ApiConfig& api) {
 }
 
 std::string describe_api(const ApiConfig& api) {
-  return fmt::format("API          {}, {} caller{}{}, hands out {}\n", fmt::join(listener_names(api), ", "),
-                     api.desk.callers.size(), api.desk.callers.size() == 1 ? "" : "s",
-                     api.desk.takes_tokens ? " and tokens" : "",
+  return fmt::format("API          {}, {} caller{}{}, hands out {}\n",
+                     fmt::join(listener_names(api.door), ", "), api.desk.callers.size(),
+                     api.desk.callers.size() == 1 ? "" : "s", api.desk.takes_tokens ? " and tokens" : "",
                      api.sources.empty() ? "nothing" : fmt::format("{}", fmt::join(source_names(api), ", ")));
 }
 

@@ -37,10 +37,10 @@ TEST(ConfigOfApi, NeedsLittle) {
   const LoadedConfig loaded = parsed(least);
   ASSERT_EQ(loaded.problems, Lines{});
   const ApiConfig& api = *loaded.config.api;
-  ASSERT_EQ(api.listeners.size(), 1U);
-  EXPECT_EQ(api.listeners.front().address.to_string(), "0.0.0.0:8444");
-  EXPECT_TRUE(api.listeners.front().is_secure);
-  EXPECT_EQ(api.certificate, "c.pem");
+  ASSERT_EQ(api.door.listeners.size(), 1U);
+  EXPECT_EQ(api.door.listeners.front().address.to_string(), "0.0.0.0:8444");
+  EXPECT_TRUE(api.door.listeners.front().is_secure);
+  EXPECT_EQ(api.door.certificate, "c.pem");
   EXPECT_EQ(api.sources, (std::vector{Source::computed, Source::pushed}));
   EXPECT_EQ(api.uris, loaded.config.uris);
   EXPECT_FALSE(api.desk.takes_tokens);

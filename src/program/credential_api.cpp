@@ -29,13 +29,13 @@ std::expected<std::unique_ptr<CredentialApi>, std::string> CredentialApi::open(c
 }
 
 std::expected<void, std::string> CredentialApi::listen(const ApiConfig& config) {
-  for (const ApiListener& listener : config.listeners) {
+  for (const HttpListener& listener : config.door.listeners) {
     service::HttpServerSettings settings{.listen = listener.address,
                                          .requires_client_certificate = false,
                                          .connections_max = config.connections_max};
     if (listener.is_secure) {
-      settings.certificate_file = config.certificate;
-      settings.key_file = config.key;
+      settings.certificate_file = config.door.certificate;
+      settings.key_file = config.door.key;
       settings.client_ca_file = config.client_ca;
     }
     auto server = service::HttpServer::start(
@@ -72,7 +72,7 @@ std::expected<void, std::string> CredentialApi::reconfigure(const Config& config
     if (tokens_ && config.api->tokens) outcome = tokens_->reconfigure(*config.api->tokens);
     for (std::size_t at = 0; at < servers_.size() && outcome; ++at)
       if (are_secure_[at])
-        outcome = servers_[at]->reload_certificate(config.api->certificate, config.api->key);
+        outcome = servers_[at]->reload_certificate(config.api->door.certificate, config.api->door.key);
   });
   return outcome;
 }

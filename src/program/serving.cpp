@@ -287,8 +287,8 @@ void take_in_issuing(ApiConfig& running, ApiConfig& read) {
   running.desk.takes_tokens = takes_tokens;
   running.sources = std::move(read.sources);
   running.uris = std::move(read.uris);
-  running.certificate = std::move(read.certificate);
-  running.key = std::move(read.key);
+  running.door.certificate = std::move(read.door.certificate);
+  running.door.key = std::move(read.door.key);
 }
 
 }  // namespace
