@@ -94,6 +94,7 @@ class WafNode::Impl {
     const waf::Lifetimes& lifetimes = settings_.waf.lifetimes;
     if (keys_.rotate(ledger_, settings_.waf.keys, lifetimes.access_token + lifetimes.clock_skew, now.wall))
       observer_.on_keys_changed(now);
+    if (const auto failure = ledger_.take_failure()) observer_.on_ledger_failed(*failure, now);
     alarm_.set(now.mono + settings_.upkeep_every, now.mono);
   }
   void reconfigure(waf::Settings settings) {
@@ -103,6 +104,17 @@ class WafNode::Impl {
       keep_up();
     };
     if (!loop_.ask(work)) work();  // the loop does not run: nobody else uses the machine
+  }
+
+  std::expected<void, std::string> reload_certificate(const std::string& certificate_file,
+                                                      const std::string& key_file) {
+    std::expected<void, std::string> outcome;
+    loop_.ask([&] {
+      for (std::size_t at = 0; at < http_.size() && outcome; ++at)
+        if (!settings_.listeners[at].certificate_file.empty())
+          outcome = http_[at]->reload_certificate(certificate_file, key_file);
+    });
+    return outcome;
   }
 
   Loop& loop() { return loop_; }
@@ -161,6 +173,7 @@ class WafNode::Impl {
                          .error = find_error(response),
                          .remote = call.request.remote},
                         now);
+    if (outcome.failure) observer_.on_ledger_failed(*outcome.failure, now);
     for (const credentials::Revocation& revocation : outcome.revocations) revoke(revocation, now);
     call.respond(
         {.status = response.status, .fields = std::move(response.fields), .body = std::move(response.body)});
@@ -203,6 +216,11 @@ Loop& WafNode::loop() { return impl_->loop(); }
 void WafNode::start(RelayPort* relays) { impl_->start(relays); }
 void WafNode::stop() { impl_->stop(); }
 void WafNode::reconfigure(waf::Settings settings) { impl_->reconfigure(std::move(settings)); }
+
+std::expected<void, std::string> WafNode::reload_certificate(const std::string& certificate_file,
+                                                             const std::string& key_file) {
+  return impl_->reload_certificate(certificate_file, key_file);
+}
 
 std::vector<SocketAddress> WafNode::listeners() const {
   std::vector<SocketAddress> addresses;

@@ -43,6 +43,8 @@ class WafObserver {
   // Once for each revocation of TURN tokens; not done: not every relay has acknowledged it, or there is none.
   virtual void on_revoked(bool is_done, Now now) = 0;
   virtual void on_keys_changed(Now now) = 0;
+  // The ledger could not be read or written; `what` is a sentence for the operator.
+  virtual void on_ledger_failed(std::string_view what, Now now) = 0;
 };
 
 class WafNode {
@@ -63,6 +65,9 @@ class WafNode {
 
   // From the thread that has started it: what is decided by from now on. Listeners stay as they are.
   void reconfigure(waf::Settings settings);
+  // For connections that begin from now on. The error is a sentence; the old one stays then.
+  std::expected<void, std::string> reload_certificate(const std::string& certificate_file,
+                                                      const std::string& key_file);
   [[nodiscard]] std::vector<SocketAddress> listeners() const;
 
   class Impl;

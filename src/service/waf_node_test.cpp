@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 
 #include "service/test_certificates.hpp"
@@ -28,13 +29,17 @@ class Notes final : public WafObserver, public TestNotebook {
   void on_keys_changed(Now /*now*/) override {
     note([&] { ++key_changes_; });
   }
+  void on_ledger_failed(std::string_view what, Now /*now*/) override {
+    note([&] { failures_.emplace_back(what); });
+  }
+  std::vector<std::string> failures() { return copy(failures_); }
   std::vector<std::string> answers() { return copy(answers_); }
   int confirmed() { return copy(confirmed_); }
   int unconfirmed() { return copy(unconfirmed_); }
   int key_changes() { return copy(key_changes_); }
 
  private:
-  std::vector<std::string> answers_{};
+  std::vector<std::string> answers_{}, failures_{};
   int confirmed_ = 0, unconfirmed_ = 0, key_changes_ = 0;
 };
 
@@ -57,7 +62,9 @@ class Relays final : public RelayPort, public TestNotebook {
 struct Site {
   using Change = std::function<void(WafNodeSettings&, waf::World&)>;
 
-  explicit Site(const Change& change = {}, RelayPort* relays = nullptr) {
+  explicit Site(const Change& change = {}, RelayPort* relays = nullptr,
+                std::unique_ptr<waf::MemoryLedger> ledger = std::make_unique<waf::MemoryLedger>())
+      : world({}, std::move(ledger)) {
     certificates.issue("waf", "DNS:localhost,IP:127.0.0.1");
     WafNodeSettings settings{.listeners = {{.listen = *SocketAddress::parse("127.0.0.1:0"),
                                             .certificate_file = certificates.certificate("waf"),
@@ -129,7 +136,7 @@ struct Site {
   }
 
   TestCertificates certificates{};
-  waf::World world{};
+  waf::World world;
   Notes notes{};
   std::unique_ptr<WafNode> node{};
   boost::asio::io_context loop{};
@@ -210,6 +217,22 @@ TEST(WafNode, CountsWhatNoRelayWasToldOf) {
       site.send(Site::post("/revoke", {{"token", tokens.at("access_token")}, {"client_id", "wic"}})).status,
       200U);
   EXPECT_TRUE(site.notes.wait([&] { return site.notes.unconfirmed() > 0; }));
+}
+
+TEST(WafNode, TellsOfALedgerThatFails) {
+  struct BrokenLedger final : waf::MemoryLedger {
+    std::optional<std::string> take_failure() override {
+      return is_broken ? std::optional<std::string>{"waf.db: disk I/O error"} : std::nullopt;
+    }
+    std::atomic<bool> is_broken = false;
+  };
+  auto ledger = std::make_unique<BrokenLedger>();
+  BrokenLedger& broken = *ledger;
+  Site site{{}, nullptr, std::move(ledger)};
+  broken.is_broken = true;
+  EXPECT_EQ(site.send(Site::post("/token", site.world.code_request("c"))).status, 503U);
+  EXPECT_TRUE(site.notes.wait([&] { return !site.notes.failures().empty(); }));
+  EXPECT_EQ(site.notes.failures().front(), "waf.db: disk I/O error");
 }
 
 TEST(WafNode, AnswersOneSourceOnlySoOften) {
