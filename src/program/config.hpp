@@ -1,8 +1,9 @@
 #pragma once
 // The configuration of `turnpike serve` and of the commands beside it: typed, with defaults, checked as a
 // whole before anything is opened. A section that is present is a role of the process: [turn], [epcscf],
-// [ims], in any combination. Every problem is told at once, each as one line: file, line, key, what was
-// found and what is allowed. Unknown keys are problems. Relative paths start at the folder of the file.
+// [ims], [api], [waf], in any combination. Every problem is told at once, each as one line: file, line, key,
+// what was found and what is allowed. Unknown keys are problems. Relative paths start at the folder of the
+// file.
 
 #include <chrono>
 #include <map>
@@ -22,6 +23,7 @@
 #include "service/relay_fleet.hpp"
 #include "service/sip_endpoint.hpp"
 #include "service/token_settings.hpp"
+#include "service/waf_node.hpp"
 #include "turn/settings.hpp"
 
 namespace turnpike::program {
@@ -63,6 +65,16 @@ struct ApiConfig {
   bool has_own_tokens = false;
   std::map<std::string, std::vector<std::string>> wwsf_origins{};  // of [api.tokens]
 };
+// [waf]: the authorization server.
+struct WafConfig {
+  HttpDoor door{};
+  std::string database{};
+  Secret secret{};                            // what machine and database are keyed with is derived from it
+  service::WafNodeSettings node{};            // without listeners, key and TURN servers
+  std::size_t connections_max = 1000;         // of each listener
+  std::vector<std::string> turn_uris{};       // those of the relays unless set
+  std::vector<std::string> turn_resources{};  // URIs that mean the TURN server too
+};
 // [ims]: the embedded home core.
 struct ImsConfig {
   std::vector<service::SipListener> listeners{};
@@ -84,6 +96,7 @@ struct Config {
   std::optional<EpcscfConfig> epcscf{};
   std::optional<ImsConfig> ims{};
   std::optional<ApiConfig> api{};
+  std::optional<WafConfig> waf{};
   std::optional<RelayInterfaceSettings> relay_interface{};  // [credentials.interface]
   std::vector<service::RelaySettings> relays{};             // [[relays]]; regions in their order
   LogLevel log_level = LogLevel::info;

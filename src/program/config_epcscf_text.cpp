@@ -157,6 +157,7 @@ std::string describe_control_plane(const Config& config) {
     text += fmt::format("home core    {}, subscribers in {}\n",
                         fmt::join(names_of(config.ims->listeners), ", "), config.ims->database);
   if (config.api) text += describe_api(*config.api);
+  if (config.waf) text += describe_waf(config);
   return text;
 }
 

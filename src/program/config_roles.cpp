@@ -70,23 +70,24 @@ void check_handing_out(const Config& config, TableReader& root, std::string_view
 }  // namespace
 
 void check_roles(const Config& config, TableReader& root) {
-  const bool has_issuer = config.epcscf || config.api;
+  const bool has_issuer = config.epcscf || config.api || config.waf;
   if (!config.turn && !has_issuer && !config.ims)
     return root.missing("turn",
-                        "at least one of [turn], [epcscf], [ims] and [api], which say what is served");
+                        "at least one of [turn], [epcscf], [ims], [api] and [waf], which say what is served");
   if (!has_issuer)
-    refuse_table(
-        root, "relays", "",
-        "found without [epcscf] and [api], allowed: beside one of them, as they push credentials to relays");
+    refuse_table(root, "relays", "",
+                 "found without [epcscf], [api] and [waf], allowed: beside one of them, as they tell relays");
   if (!config.turn && !has_issuer)
     return refuse_table(
         root, "credentials", "",
-        "found beside [ims] alone, allowed: with [turn], [epcscf] or [api], as a home core has no "
-        "use for them");
+        "found beside [ims] alone, allowed: with [turn], [epcscf], [api] or [waf], as a home core "
+        "has no use for them");
   if (!config.turn) {
     check_relay_alone(root);
     if (config.epcscf) check_handing_out(config, root, "epcscf", config.epcscf->sources, config.epcscf->uris);
     if (config.api) check_handing_out(config, root, "api", config.api->sources, config.api->uris);
+    if (config.waf && config.credentials.token)
+      check_handing_out(config, root, "waf", {credentials::Source::token}, config.waf->turn_uris);
   }
   check_pushed(config, root);
 }

@@ -88,8 +88,9 @@ TEST(Roles, ArePrintedAsTheyCanBeRead) {
 TEST(Roles, AreNamedWhereThereIsNone) {
   EXPECT_EQ(
       problems_of("[admin]\nsocket = \"a\"\n"),
-      Lines{"t.toml:1: turn: missing, allowed: at least one of [turn], [epcscf], [ims] and [api], which say "
-            "what is served"});
+      Lines{
+          "t.toml:1: turn: missing, allowed: at least one of [turn], [epcscf], [ims], [api] and [waf], which "
+          "say what is served"});
 }
 
 TEST(Roles, OfARelayAloneAreNotThoseOfAnEdge) {
@@ -141,10 +142,9 @@ TEST(Roles, OfAnApiAloneNeedToKnowForWhomCredentialsAreMade) {
 }
 
 TEST(Roles, OfAHomeCoreAloneHaveNoUseForCredentials) {
-  EXPECT_EQ(
-      problems_of(ims_part + computed_part),
-      Lines{"t.toml:4: credentials: found beside [ims] alone, allowed: with [turn], [epcscf] or [api], as a "
-            "home core has no use for them"});
+  EXPECT_EQ(problems_of(ims_part + computed_part),
+            Lines{"t.toml:4: credentials: found beside [ims] alone, allowed: with [turn], [epcscf], [api] or "
+                  "[waf], as a home core has no use for them"});
   EXPECT_EQ(
       problems_of("[ims]\ndatabase = \"a\"\n"),
       Lines{"t.toml:1: ims.realm: missing, allowed: the home domain of the users, such as \"ims.example\""});
@@ -152,8 +152,8 @@ TEST(Roles, OfAHomeCoreAloneHaveNoUseForCredentials) {
 
 TEST(Roles, OfRelaysAreKnownOnce) {
   EXPECT_EQ(problems_of(turn_part + computed_part + relays_part),
-            Lines{"t.toml:6: relays: found without [epcscf] and [api], allowed: beside one of them, as they "
-                  "push credentials to relays"});
+            Lines{"t.toml:6: relays: found without [epcscf], [api] and [waf], allowed: beside one of "
+                  "them, as they tell relays"});
   EXPECT_EQ(
       problems_of(turn_part + elsewhere_part + computed_part),
       (Lines{

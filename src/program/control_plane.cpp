@@ -38,8 +38,11 @@ std::expected<std::unique_ptr<ControlPlane>, std::string> ControlPlane::start(co
   if (auto opened = plane->open(config, server, metrics); !opened)
     return std::unexpected(std::move(opened.error()));
   if (plane->home_core_) plane->home_core_->start();
-  if (plane->epcscf_) plane->epcscf_->start({.relays = plane->find_relays(), .tokens = plane->tokens_.get()});
-  if (plane->api_) plane->start_api();
+  if (plane->epcscf_)
+    plane->epcscf_->start(
+        {.relays = plane->find_relays(plane->epcscf_->loop()), .tokens = plane->tokens_.get()});
+  if (plane->api_) plane->api_->start(plane->find_relays(plane->api_->loop()));
+  if (plane->waf_) plane->waf_->start(plane->find_relays(plane->waf_->loop()));
   return plane;
 }
 
@@ -55,7 +58,12 @@ std::expected<void, std::string> ControlPlane::open(const Config& config, relay:
     api_ = std::move(*api);
     add_api_metrics(metrics, *api_);
   }
-  if (epcscf_ || api_) return open_relays(config, server, metrics);
+  if (config.waf) {
+    auto waf = WafRole::open(config, log_, metrics);
+    if (!waf) return std::unexpected(std::move(waf.error()));
+    waf_ = std::move(*waf);
+  }
+  if (epcscf_ || api_ || waf_) return open_relays(config, server, metrics);
   return {};
 }
 
@@ -87,10 +95,11 @@ std::expected<void, std::string> ControlPlane::open_epcscf(const Config& config,
 }
 
 // A relay takes one stream from each issuer, so all issuers of this process share one port: on the loop of
-// the eP-CSCF, where there is one.
+// the first of them.
 std::expected<void, std::string> ControlPlane::open_relays(const Config& config, relay::Server* server,
                                                            metrics::Registry& metrics) {
-  service::Loop& loop = epcscf_ ? epcscf_->loop() : api_->loop();
+  service::Loop& loop = epcscf_ ? epcscf_->loop() : api_ ? api_->loop() : waf_->loop();
+  relay_loop_ = &loop;
   if (server != nullptr) relay_ = std::make_unique<LocalRelay>(*server, loop);
   if (config.relays.empty()) return {};
   const auto on_offer = [this](const std::vector<std::string>& uris) {
@@ -105,19 +114,12 @@ std::expected<void, std::string> ControlPlane::open_relays(const Config& config,
   return {};
 }
 
-// Without relays to tell, as without [turn] and [[relays]], nothing is pushed or withdrawn.
-void ControlPlane::start_api() {
-  service::RelayPort* port = find_relays();
-  if (epcscf_ && port != nullptr) {
-    api_relays_ = std::make_unique<PostedRelayPort>(*port, epcscf_->loop(), api_->loop());
-    port = api_relays_.get();
-  }
-  api_->start(port);
-}
-
-service::RelayPort* ControlPlane::find_relays() {
-  if (relays_) return relays_.get();
-  return relay_.get();
+service::RelayPort* ControlPlane::find_relays(service::Loop& for_loop) {
+  service::RelayPort* port = relay_.get();
+  if (relays_) port = relays_.get();
+  if (port == nullptr || &for_loop == relay_loop_) return port;
+  posted_relays_.push_back(std::make_unique<PostedRelayPort>(*port, *relay_loop_, for_loop));
+  return posted_relays_.back().get();
 }
 
 void ControlPlane::tell_ready() const {
@@ -135,6 +137,9 @@ void ControlPlane::tell_ready() const {
   if (api_)
     for (const std::string& address : api_->listeners())
       log_.info("listening", {{"address", address}, {"part", "api"}});
+  if (waf_)
+    for (const std::string& address : waf_->listeners())
+      log_.info("listening", {{"address", address}, {"part", "waf"}});
 }
 
 std::expected<void, std::string> ControlPlane::reconfigure(const Config& config) {
@@ -144,9 +149,10 @@ std::expected<void, std::string> ControlPlane::reconfigure(const Config& config)
     if (!config.epcscf->door.certificate.empty())
       outcome = epcscf_->reload_certificate(config.epcscf->door.certificate, config.epcscf->door.key);
   }
-  if (!api_) return outcome;
-  auto of_api = api_->reconfigure(config);
-  return outcome ? of_api : outcome;
+  for (const auto& of_part :
+       {api_ ? api_->reconfigure(config) : outcome, waf_ ? waf_->reconfigure(config) : outcome})
+    if (outcome) outcome = of_part;
+  return outcome;
 }
 
 std::expected<void, std::string> ControlPlane::reconfigure_tokens(const service::TokenSettings& tokens) {
@@ -162,6 +168,7 @@ void ControlPlane::drain() {
 
 void ControlPlane::stop() {
   if (api_) api_->stop();
+  if (waf_) waf_->stop();
   if (epcscf_) epcscf_->stop();
   if (home_core_) home_core_->stop();
   relays_.reset();

@@ -1,6 +1,6 @@
 #pragma once
 // What stands beside the relay in this process, by the sections of the configuration: the eP-CSCF ([epcscf]),
-// the home core ([ims]) and the credential API ([api]), each with a thread of its own.
+// the home core ([ims]), the credential API ([api]) and the WAF ([waf]), each with a thread of its own.
 
 #include <cstddef>
 #include <expected>
@@ -17,6 +17,7 @@
 #include "program/credential_api.hpp"
 #include "program/local_relay.hpp"
 #include "program/relay_group.hpp"
+#include "program/waf_role.hpp"
 #include "relay/server.hpp"
 #include "service/token_desk.hpp"
 #include "store/subscriber_book.hpp"
@@ -49,11 +50,12 @@ class ControlPlane {
   std::vector<epcscf::RegistrationView> registrations(std::size_t max);
   // How many registrations ended here; the home core, if it is here, forgets them too.
   std::size_t deregister(std::string_view impi);
-  // Null without [epcscf], [ims], [[relays]] or [api].
+  // Null without [epcscf], [ims], [[relays]], [api] or [waf].
   service::EpcscfNode* epcscf() { return epcscf_.get(); }
   service::HomeCoreNode* home_core() { return home_core_.get(); }
   RelayGroup* relays() { return relays_.get(); }
   CredentialApi* api() { return api_.get(); }
+  WafRole* waf() { return waf_.get(); }
 
  private:
   explicit ControlPlane(Log& log) : log_(log), home_core_reports_(log) {}
@@ -64,11 +66,12 @@ class ControlPlane {
   std::expected<void, std::string> open_epcscf(const Config& config, metrics::Registry& metrics);
   std::expected<void, std::string> open_relays(const Config& config, relay::Server* server,
                                                metrics::Registry& metrics);
-  void start_api();
-  service::RelayPort* find_relays();
+  // Null without relays to tell, as without [turn] and [[relays]]: nothing is pushed or withdrawn then.
+  service::RelayPort* find_relays(service::Loop& for_loop);
 
   Log& log_;
   std::unique_ptr<CredentialApi> api_{};  // outlives the loop that answers on its own
+  std::unique_ptr<WafRole> waf_{};        // the same
   std::optional<EpcscfReports> epcscf_reports_{};
   HomeCoreReports home_core_reports_;
   std::optional<store::SubscriberBook> subscribers_{};
@@ -76,7 +79,8 @@ class ControlPlane {
   std::unique_ptr<service::EpcscfNode> epcscf_{};
   std::unique_ptr<LocalRelay> relay_{};   // with [turn]
   std::unique_ptr<RelayGroup> relays_{};  // with [[relays]]
-  std::unique_ptr<PostedRelayPort> api_relays_{};
+  service::Loop* relay_loop_ = nullptr;   // on which they are told
+  std::vector<std::unique_ptr<PostedRelayPort>> posted_relays_{};
   std::unique_ptr<service::TokenDesk> tokens_{};  // with [epcscf.tokens]
 };
 

@@ -54,6 +54,13 @@ bool is_fixed_of_api(std::string_view section, std::string_view key) {
          (key == "listen" || key == "client_ca" || key == "allow_cleartext" || key == "take_tokens");
 }
 
+bool is_fixed_of_waf(std::string_view section, std::string_view key) {
+  if (section == "waf.limits")
+    return key == "connections_total" || key == "requests_per_second_per_source" || key == "logins_waiting";
+  return section == "waf" &&
+         (key == "listen" || key == "allow_cleartext" || key == "issuer" || key == "database");
+}
+
 // Not what a reload takes in.
 bool is_fixed(std::string_view section, std::string_view key) {
   if (section.starts_with("epcscf.tokens")) return key == "origins";
@@ -61,6 +68,7 @@ bool is_fixed(std::string_view section, std::string_view key) {
   if (section == "epcscf") return key != "certificate" && key != "key";
   if (section == "turn" || section == "credentials") return key != "uris";
   if (section.starts_with("api")) return is_fixed_of_api(section, key);
+  if (section.starts_with("waf")) return is_fixed_of_waf(section, key);
   return section.starts_with("turn.") || section.starts_with("epcscf.") || section == "ims" ||
          section == "admin" || section == "credentials.interface" || section.starts_with("relays[");
 }
@@ -91,6 +99,7 @@ std::vector<std::string> roles_that_differ(const Config& running, const Config& 
   if (running.epcscf.has_value() != read.epcscf.has_value()) roles.emplace_back("epcscf");
   if (running.ims.has_value() != read.ims.has_value()) roles.emplace_back("ims");
   if (running.api.has_value() != read.api.has_value()) roles.emplace_back("api");
+  if (running.waf.has_value() != read.waf.has_value()) roles.emplace_back("waf");
   if (running.epcscf && read.epcscf && running.epcscf->tokens.has_value() != read.epcscf->tokens.has_value())
     roles.emplace_back("epcscf.tokens");
   return roles;
@@ -291,6 +300,16 @@ void take_in_issuing(ApiConfig& running, ApiConfig& read) {
   running.door.key = std::move(read.door.key);
 }
 
+// The issuer and the secret stay those of what was given out.
+void take_in_issuing(WafConfig& running, WafConfig& read) {
+  read.node.waf.issuer = std::move(running.node.waf.issuer);
+  running.node.waf = std::move(read.node.waf);
+  running.turn_uris = std::move(read.turn_uris);
+  running.turn_resources = std::move(read.turn_resources);
+  running.door.certificate = std::move(read.door.certificate);
+  running.door.key = std::move(read.door.key);
+}
+
 }  // namespace
 
 void Serving::take_in_control_plane(Config& read, ReloadOutcome& outcome) {
@@ -300,6 +319,7 @@ void Serving::take_in_control_plane(Config& read, ReloadOutcome& outcome) {
     outcome.warnings.push_back(done.error());
   };
   if (config_.api && read.api) take_in_issuing(*config_.api, *read.api);
+  if (config_.waf && read.waf) take_in_issuing(*config_.waf, *read.waf);
   if (config_.epcscf && read.epcscf) {
     EpcscfConfig& running = *config_.epcscf;
     take_in_issuing(running, *read.epcscf);

@@ -1,0 +1,240 @@
+// [waf], the authorization server.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+#include "program/config_http.hpp"
+#include "program/config_sections.hpp"
+#include "program/toml_text.hpp"
+#include "program/waf_settings.hpp"
+#include "provisioning/turn_uri.hpp"
+#include "waf/account_rules.hpp"
+
+namespace turnpike::program {
+namespace {
+
+constexpr std::uint64_t many = 10'000'000;
+constexpr std::int64_t day = 86400;
+constexpr std::size_t text_bytes_max = 512;
+constexpr std::size_t secret_bytes_min = 32;
+constexpr std::uint16_t waf_port = 8445;
+
+struct Lifetime {
+  const char* key;
+  std::chrono::seconds waf::Lifetimes::* member;
+  std::int64_t min, max;
+};
+constexpr std::array lifetimes{
+    Lifetime{"code_seconds", &waf::Lifetimes::code, 1, 600},
+    Lifetime{"access_token_seconds", &waf::Lifetimes::access_token, 60, day},
+    Lifetime{"turn_token_seconds", &waf::Lifetimes::turn_token, 60, day},
+    Lifetime{"refresh_token_seconds", &waf::Lifetimes::refresh_token, 60, 366 * day},
+    Lifetime{"session_seconds", &waf::Lifetimes::session, 60, 31 * day},
+    Lifetime{"form_seconds", &waf::Lifetimes::form, 60, day},
+    Lifetime{"assertion_max_seconds", &waf::Lifetimes::assertion_max, 10, day},
+    Lifetime{"dpop_proof_seconds", &waf::Lifetimes::dpop_proof, 1, 3600},
+    Lifetime{"dpop_nonce_seconds", &waf::Lifetimes::dpop_nonce, 10, day},
+    Lifetime{"metadata_seconds", &waf::Lifetimes::metadata, 1, day},
+    Lifetime{"clock_skew_seconds", &waf::Lifetimes::clock_skew, 0, 600},
+};
+
+Secret derive(const Secret& secret, std::string_view purpose) {
+  return Secret{crypto::hmac_sha256(secret.reveal(), as_bytes(purpose))};
+}
+
+void read_needed(TableReader& table, const char* key, std::string& to, std::string_view allowed) {
+  if (table.find(key) == nullptr) return table.missing(key, allowed);
+  table.text(key, to, text_bytes_max);
+}
+
+void read_list(TableReader& table, std::string_view key, std::vector<std::string>& to,
+               std::string_view allowed) {
+  if (table.find(key) == nullptr) return;
+  to.clear();
+  for (const Node* node : table.texts(key, allowed)) to.push_back(node->text);
+}
+
+void read_secret(TableReader& table, WafConfig& waf, SecretReader& secrets) {
+  const std::string allowed =
+      fmt::format("at least {} bytes; make some with `turnpike key generate`", secret_bytes_min);
+  auto secret = secrets.read(table, "secret", allowed);
+  if (secret && secret->size() < secret_bytes_min)
+    table.complain("secret", line_of(table, "secret"),
+                   fmt::format("found {} bytes, allowed: {}", secret->size(), allowed));
+  if (secret) waf.secret = std::move(*secret);
+}
+
+void read_turn_server(TableReader table, WafConfig& waf, const Config& config) {
+  waf.turn_uris = config.uris;
+  constexpr std::string_view allowed = "turn: or turns: URIs, \"turn:turn1.example:3478?transport=udp\"";
+  if (table.find("uris") != nullptr) {
+    waf.turn_uris.clear();
+    for (const Node* node : table.texts("uris", allowed)) {
+      if (!provisioning::TurnUri::parse(node->text)) table.refuse("uris", *node, allowed);
+      waf.turn_uris.push_back(node->text);
+    }
+  }
+  read_list(table, "resources", waf.turn_resources, "a list of URIs that mean the TURN server too");
+  if (table.is_present() && !config.credentials.token)
+    table.complain("", table.line(),
+                   "found without [credentials.token], allowed: beside it, as it has the keys of the tokens");
+  table.finish();
+}
+
+void read_lifetimes(TableReader table, waf::Lifetimes& to) {
+  for (const Lifetime& lifetime : lifetimes)
+    table.seconds(lifetime.key, to.*lifetime.member, lifetime.min, lifetime.max);
+  table.finish();
+}
+
+void read_keys(TableReader table, waf::KeyRules& rules) {
+  table.choice<jose::Algorithm>("algorithm", rules.algorithm,
+                                {{"ES256", jose::Algorithm::es256},
+                                 {"RS256", jose::Algorithm::rs256},
+                                 {"PS256", jose::Algorithm::ps256}});
+  table.seconds("signs_for_seconds", rules.signs_for, 3600, 366 * day);
+  table.seconds("published_before_seconds", rules.published_before, 60, 31 * day);
+  table.finish();
+}
+
+void read_waf_limits(TableReader table, WafConfig& waf) {
+  service::WafNodeSettings& node = waf.node;
+  table.number("connections_total", waf.connections_max, 1, many);
+  table.number("requests_per_second_per_source", node.requests_per_second_per_source, 1, 1'000'000);
+  table.number("logins_waiting", node.passwords_waiting_max, 1, 10'000);
+  table.number("sessions_per_user", node.waf.limits.sessions_per_user_max, 1, 10'000);
+  table.number("authorizations_per_user", node.waf.limits.families_per_user_max, 1, 10'000);
+  table.finish();
+}
+
+// scopes = { ims = "what the consent page says of it" }
+void read_scopes(TableReader& table, waf::Settings& settings) {
+  const Node* scopes = table.find("scopes");
+  TableReader texts = table.sub_table("scopes");
+  if (scopes == nullptr || scopes->kind != Node::Kind::table) return;
+  settings.scopes.clear();
+  for (const std::string& name : scopes->keys) {
+    texts.text(name, settings.scopes[name], text_bytes_max);
+    if (waf::parse_scope(name) != waf::Scope{name})
+      texts.complain(name, texts.find(name)->line,
+                     "found a name that is no scope, allowed: one without spaces");
+  }
+}
+
+void read_machine(TableReader& table, waf::Settings& settings) {
+  read_needed(table, "issuer", settings.issuer,
+              "the https URL by which browsers reach it, without a / at its end");
+  table.text("title", settings.title, text_bytes_max);
+  waf::RegistrationTarget& registration = settings.registration;
+  read_needed(table, "audience", registration.audience,
+              "what registration tokens have in \"aud\": the audience of the eP-CSCF's [epcscf.tokens]");
+  read_list(table, "resources", registration.resources, "a list of URIs that mean the eP-CSCF too");
+  read_list(table, "origins", settings.cors_origins,
+            "a list of origins whose pages may ask for tokens, such as \"https://wic.example\"");
+  table.boolean("dpop_requires_nonce", settings.dpop_requires_nonce);
+  read_scopes(table, settings);
+  read_lifetimes(table.sub_table("lifetimes"), settings.lifetimes);
+  read_keys(table.sub_table("keys"), settings.keys);
+}
+
+}  // namespace
+
+waf::Settings make_waf_settings(const Config& config) {
+  const WafConfig& from = *config.waf;
+  waf::Settings settings = from.node.waf;
+  settings.key = derive(from.secret, "turnpike waf");
+  if (config.credentials.token)
+    settings.turn = {{.token = *config.credentials.token,
+                      .realm = config.credentials.realm,
+                      .uris = from.turn_uris,
+                      .resources = from.turn_resources}};
+  return settings;
+}
+
+service::WafNodeSettings make_waf_node_settings(const Config& config) {
+  const WafConfig& from = *config.waf;
+  service::WafNodeSettings settings = from.node;
+  settings.waf = make_waf_settings(config);
+  for (const HttpListener& listener : from.door.listeners) {
+    service::HttpServerSettings http{.listen = listener.address, .connections_max = from.connections_max};
+    if (listener.is_secure) {
+      http.certificate_file = from.door.certificate;
+      http.key_file = from.door.key;
+    }
+    settings.listeners.push_back(std::move(http));
+  }
+  return settings;
+}
+
+Secret make_waf_storage_key(const WafConfig& waf) { return derive(waf.secret, "turnpike waf storage"); }
+
+void read_waf(TableReader table, Config& config, const std::filesystem::path& folder, SecretReader& secrets) {
+  if (!table.is_present()) return;
+  WafConfig waf;
+  read_http_listeners(table, waf.door, waf_port);
+  read_http_files(table, waf.door, folder);
+  std::string database;
+  read_needed(
+      table, "database", database,
+      "the file of clients, users and grants, which `turnpike client add` and `turnpike user add` fill");
+  if (!database.empty()) waf.database = (folder / database).string();
+  read_secret(table, waf, secrets);
+  read_machine(table, waf.node.waf);
+  read_turn_server(table.sub_table("turn"), waf, config);
+  read_waf_limits(table.sub_table("limits"), waf);
+  table.finish();
+  const bool is_whole = !waf.node.waf.issuer.empty() && waf.secret.size() >= secret_bytes_min;
+  config.waf = std::move(waf);
+  if (!is_whole) return;
+  for (const std::string& problem : waf::find_problems(make_waf_settings(config)))
+    table.complain("", table.line(), problem);
+}
+
+namespace {
+
+std::string format_machine(const waf::Settings& settings) {
+  std::string text = fmt::format(
+      "issuer = {}\ntitle = {}\naudience = {}\nresources = {}\norigins = {}\ndpop_requires_nonce = {}\n",
+      quote(settings.issuer), quote(settings.title), quote(settings.registration.audience),
+      quote_all(settings.registration.resources), quote_all(settings.cors_origins),
+      settings.dpop_requires_nonce);
+  text += "\n[waf.scopes]\n";
+  for (const auto& [name, words] : settings.scopes)
+    text += fmt::format("{} = {}\n", quote(name), quote(words));
+  text += "\n[waf.lifetimes]\n";
+  for (const Lifetime& lifetime : lifetimes)
+    text += fmt::format("{} = {}\n", lifetime.key, (settings.lifetimes.*lifetime.member).count());
+  return text +
+         fmt::format(
+             "\n[waf.keys]\nalgorithm = \"{}\"\nsigns_for_seconds = {}\npublished_before_seconds = {}\n",
+             jose::to_string(settings.keys.algorithm), settings.keys.signs_for.count(),
+             settings.keys.published_before.count());
+}
+
+}  // namespace
+
+std::string format_waf(const WafConfig& waf) {
+  const service::WafNodeSettings& node = waf.node;
+  std::string text = "\n[waf]\n" + format_http_door(waf.door);
+  text += fmt::format("database = {}\nsecret = \"(hidden)\"\n", quote(waf.database));
+  text += format_machine(node.waf);
+  text += fmt::format("\n[waf.turn]\nuris = {}\nresources = {}\n", quote_all(waf.turn_uris),
+                      quote_all(waf.turn_resources));
+  return text + fmt::format(
+                    "\n[waf.limits]\nconnections_total = {}\nrequests_per_second_per_source = {}\n"
+                    "logins_waiting = {}\nsessions_per_user = {}\nauthorizations_per_user = {}\n",
+                    waf.connections_max, node.requests_per_second_per_source, node.passwords_waiting_max,
+                    node.waf.limits.sessions_per_user_max, node.waf.limits.families_per_user_max);
+}
+
+std::string describe_waf(const Config& config) {
+  const WafConfig& waf = *config.waf;
+  const std::string turn = config.credentials.token ? config.credentials.token->server_name : "none";
+  return fmt::format("WAF          {}, issuer {}, accounts in {}\ntokens       for {}, TURN {}\n",
+                     fmt::join(listener_names(waf.door), ", "), waf.node.waf.issuer, waf.database,
+                     waf.node.waf.registration.audience, turn);
+}
+
+}  // namespace turnpike::program

@@ -1,0 +1,197 @@
+// [waf].
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "program/config.hpp"
+#include "program/serving.hpp"
+#include "program/waf_settings.hpp"
+
+namespace turnpike::program {
+namespace {
+
+using namespace std::chrono_literals;
+using Lines = std::vector<std::string>;
+
+// Five lines.
+constexpr std::string_view relay = R"([turn]
+listen = ["udp:192.0.2.1:3478"]
+realm = "ims.example"
+[credentials.token]
+keys = [{ kid = "t1", key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" }]
+)";
+constexpr std::string_view least = R"([waf]
+certificate = "c.pem"
+key = "k.pem"
+issuer = "https://waf.ims.example"
+database = "waf.db"
+secret = "a-secret-of-thirty-two-characters"
+audience = "epcscf.ims.example"
+)";
+constexpr std::string_view much = R"(listen = ["https:192.0.2.1:443", "http:127.0.0.1:8080"]
+allow_cleartext = true
+title = "IMS example"
+resources = ["https://epcscf.ims.example/"]
+origins = ["https://wic.example"]
+dpop_requires_nonce = false
+[waf.turn]
+uris = ["turn:turn.ims.example:3478?transport=udp"]
+resources = ["https://turn.ims.example/"]
+[waf.scopes]
+"ims" = "make calls"
+"turn" = "use relays"
+[waf.lifetimes]
+access_token_seconds = 600
+[waf.keys]
+algorithm = "PS256"
+signs_for_seconds = 7200
+published_before_seconds = 3600
+[waf.limits]
+connections_total = 10
+requests_per_second_per_source = 20
+logins_waiting = 3
+sessions_per_user = 4
+authorizations_per_user = 5
+)";
+
+LoadedConfig parsed(std::string_view more, std::string_view before = relay) {
+  return parse_config(std::string{before} + std::string{more}, "t.toml");
+}
+Lines problems_after(std::string_view more, std::string_view before = relay) {
+  return parsed(more, before).problems;
+}
+
+TEST(ConfigOfWaf, NeedsLittle) {
+  const LoadedConfig loaded = parsed(least);
+  ASSERT_EQ(loaded.problems, Lines{});
+  const WafConfig& waf = *loaded.config.waf;
+  EXPECT_EQ(waf.database, "waf.db");
+  const service::WafNodeSettings node = make_waf_node_settings(loaded.config);
+  ASSERT_EQ(node.listeners.size(), 1U);
+  EXPECT_EQ(node.listeners.front().listen.to_string(), "0.0.0.0:8445");
+  EXPECT_EQ(node.listeners.front().certificate_file, "c.pem");
+  EXPECT_EQ(node.waf.registration.audience, "epcscf.ims.example");
+  ASSERT_EQ(node.waf.turn.size(), 1U);
+  EXPECT_EQ(node.waf.turn.front().token.server_name, "ims.example");
+  EXPECT_EQ(node.waf.turn.front().uris, Lines{"turn:192.0.2.1:3478?transport=udp"});
+  EXPECT_FALSE(node.waf.key.equals(make_waf_storage_key(waf).reveal()))
+      << "a key of its own for each purpose";
+}
+
+TEST(ConfigOfWaf, ReadsEverything) {
+  const LoadedConfig loaded = parsed(std::string{least} + std::string{much});
+  ASSERT_EQ(loaded.problems, Lines{});
+  const service::WafNodeSettings node = make_waf_node_settings(loaded.config);
+  ASSERT_EQ(node.listeners.size(), 2U);
+  EXPECT_EQ(node.listeners.back().certificate_file, "");
+  EXPECT_EQ(node.listeners.back().connections_max, 10U);
+  EXPECT_EQ(node.requests_per_second_per_source, 20U);
+  EXPECT_EQ(node.passwords_waiting_max, 3U);
+  EXPECT_EQ(node.waf.title, "IMS example");
+  EXPECT_EQ(node.waf.registration.resources, Lines{"https://epcscf.ims.example/"});
+  EXPECT_EQ(node.waf.cors_origins, Lines{"https://wic.example"});
+  EXPECT_FALSE(node.waf.dpop_requires_nonce);
+  EXPECT_EQ(node.waf.turn.front().uris, Lines{"turn:turn.ims.example:3478?transport=udp"});
+  EXPECT_EQ(node.waf.turn.front().resources, Lines{"https://turn.ims.example/"});
+  EXPECT_EQ(node.waf.scopes.at("ims"), "make calls");
+  EXPECT_EQ(node.waf.lifetimes.access_token, 600s);
+  EXPECT_EQ(node.waf.keys.algorithm, jose::Algorithm::ps256);
+  EXPECT_EQ(node.waf.keys.signs_for, 7200s);
+  EXPECT_EQ(node.waf.limits.sessions_per_user_max, 4U);
+  EXPECT_EQ(node.waf.limits.families_per_user_max, 5U);
+}
+
+TEST(ConfigOfWaf, PrintsWhatItReads) {
+  const std::string text = std::string{least} + std::string{much};
+  const std::string printed = format_config(parsed(text).config);
+  EXPECT_FALSE(printed.contains("thirty-two")) << "a secret";
+  for (std::string_view rest = much; !rest.empty(); rest.remove_prefix(rest.find('\n') + 1)) {
+    const std::string line{rest.substr(0, rest.find('\n'))};
+    EXPECT_TRUE(printed.contains(line)) << line;
+  }
+  const std::string told = describe_config(parsed(text).config);
+  EXPECT_TRUE(
+      told.contains("WAF          https:192.0.2.1:443, http:127.0.0.1:8080, issuer "
+                    "https://waf.ims.example, accounts in waf.db\n"))
+      << told;
+}
+
+TEST(ConfigOfWaf, SaysWhatIsMissing) {
+  EXPECT_EQ(
+      problems_after("[waf]\n"),
+      (Lines{"t.toml:6: waf.certificate: missing, allowed: a PEM file, as https: needs it; `turnpike key "
+             "certificate` makes one to try with",
+             "t.toml:6: waf.key: missing, allowed: a PEM file, as https: needs it; `turnpike key "
+             "certificate` makes one to try with",
+             "t.toml:6: waf.database: missing, allowed: the file of clients, users and grants, which "
+             "`turnpike client add` and `turnpike user add` fill",
+             "t.toml:6: waf.secret: missing, allowed: at least 32 bytes; make some with `turnpike key "
+             "generate`, or secret_file with the name of a file",
+             "t.toml:6: waf.issuer: missing, allowed: the https URL by which browsers reach it, without a / "
+             "at its end",
+             "t.toml:6: waf.audience: missing, allowed: what registration tokens have in \"aud\": the "
+             "audience of the eP-CSCF's [epcscf.tokens]"}));
+}
+
+TEST(ConfigOfWaf, SaysWhatIsWrong) {
+  const auto instead = [](std::string_view line, std::string_view other) {
+    std::string text{least};
+    const auto at = text.find(line);
+    return problems_after(text.replace(at, text.find('\n', at) - at, other));
+  };
+  EXPECT_EQ(instead("issuer", "issuer = \"http://waf.ims.example\""),
+            (Lines{"t.toml:6: waf: the issuer is an https URL without a / at its end, or http to loopback"}));
+  EXPECT_EQ(instead("secret", "secret = \"short\""),
+            (Lines{"t.toml:11: waf.secret: found 5 bytes, allowed: at least 32 bytes; make some with "
+                   "`turnpike key generate`"}));
+  EXPECT_EQ(instead("audience", "audience = \"ims.example\""),
+            (Lines{"t.toml:6: waf: the audience ims.example occurs twice"}));
+  EXPECT_EQ(problems_after(std::string{least} + "isuer = 1\n"),
+            (Lines{"t.toml:13: waf.isuer: unknown key; did you mean \"issuer\"?"}));
+  EXPECT_EQ(problems_after(std::string{least} + "listen = [\"http:192.0.2.1:80\"]\n").size(), 1U);
+  EXPECT_EQ(problems_after(std::string{least} + "[waf.scopes]\n\"a b\" = \"two\"\n"),
+            (Lines{"t.toml:14: waf.scopes.a b: found a name that is no scope, allowed: one without spaces"}));
+  EXPECT_EQ(problems_after(std::string{least} + "[waf.keys]\nsigns_for_seconds = 3600\n"),
+            (Lines{"t.toml:6: waf: a key is published for longer before it signs than it signs"}));
+}
+
+TEST(ConfigOfWaf, StandsAlone) {
+  EXPECT_EQ(problems_after(least, ""), Lines{}) << "registration tokens alone";
+  constexpr std::string_view elsewhere = R"([credentials]
+realm = "ims.example"
+server_name = "turn.ims.example"
+uris = ["turn:turn.ims.example:3478?transport=udp"]
+[credentials.token]
+keys = [{ kid = "t1", key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" }]
+)";
+  EXPECT_EQ(problems_after(least, elsewhere), Lines{});
+  EXPECT_EQ(problems_after(std::string{least} + "[waf.turn]\n", ""),
+            (Lines{"t.toml:8: waf.turn: found without [credentials.token], allowed: beside it, as it has the "
+                   "keys of the tokens"}));
+  constexpr std::string_view nowhere = R"([credentials.token]
+keys = [{ kid = "t1", key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" }]
+)";
+  EXPECT_EQ(problems_after(least, nowhere).size(), 3U) << "realm, URIs, and a server name";
+}
+
+TEST(ConfigOfWaf, TellsWhatAReloadCannotTakeIn) {
+  const Config before = parsed(least).config;
+  const Config soft = parsed(std::string{least} + R"(title = "other"
+origins = ["https://a.example"]
+[waf.lifetimes]
+access_token_seconds = 60
+[waf.limits]
+sessions_per_user = 3
+)")
+                          .config;
+  EXPECT_EQ(settings_that_need_restart(before, soft), Lines{});
+  const Config hard =
+      parsed(std::string{least} + "listen = [\"https:192.0.2.1:443\"]\n[waf.limits]\nconnections_total = 9\n")
+          .config;
+  EXPECT_EQ(settings_that_need_restart(before, hard), (Lines{"waf.limits.connections_total", "waf.listen"}));
+  EXPECT_EQ(settings_that_need_restart(parsed("").config, before), Lines{"waf"});
+}
+
+}  // namespace
+}  // namespace turnpike::program

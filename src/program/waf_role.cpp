@@ -1,0 +1,83 @@
+#include "program/waf_role.hpp"
+
+#include <utility>
+
+#include "program/waf_settings.hpp"
+
+namespace turnpike::program {
+namespace {
+
+constexpr int lines_per_second = 20;
+
+}  // namespace
+
+WafReports::WafReports(Log& log, metrics::Registry& metrics)
+    : log_(log),
+      metrics_(metrics),
+      revocations_(metrics.counter("turnpike_waf_revocations_total",
+                                   "Revocations of TURN tokens that relays were to be told of")),
+      unconfirmed_(metrics.counter("turnpike_waf_revocations_unconfirmed_total",
+                                   "The same, where not every relay has acknowledged it")),
+      failures_(metrics.counter("turnpike_waf_ledger_failures_total",
+                                "Times that the database could not be read or written")),
+      refusals_(lines_per_second),
+      troubles_(lines_per_second) {}
+
+void WafReports::on_answer(const service::WafExchange& exchange, Now now) {
+  metrics_
+      .counter("turnpike_waf_requests_total", "Requests to the WAF, by endpoint and status",
+               {{"endpoint", std::string{exchange.endpoint}}, {"status", std::to_string(exchange.status)}})
+      .add();
+  if (exchange.status < 400 || !log_.shows(LogLevel::info)) return;
+  const auto left_out = refusals_.admit(now.mono);
+  if (!left_out) return;
+  log_.info("waf_refused", {{"endpoint", exchange.endpoint},
+                            {"client", exchange.remote.to_string()},
+                            {"code", exchange.status},
+                            {"reason", exchange.error},
+                            {"left_out", *left_out}});
+}
+
+void WafReports::on_revoked(bool is_done, Now now) {
+  revocations_.add();
+  if (is_done) return;
+  unconfirmed_.add();
+  const auto left_out = troubles_.admit(now.mono);
+  if (left_out) log_.warn("revocation_unconfirmed", {{"part", "waf"}, {"left_out", *left_out}});
+}
+
+void WafReports::on_keys_changed(Now /*now*/) { log_.info("waf_keys_changed"); }
+
+void WafReports::on_ledger_failed(std::string_view what, Now now) {
+  failures_.add();
+  const auto left_out = troubles_.admit(now.mono);
+  if (left_out) log_.error("waf_ledger_failed", {{"problem", what}, {"left_out", *left_out}});
+}
+
+std::expected<std::unique_ptr<WafRole>, std::string> WafRole::open(const Config& config, Log& log,
+                                                                   metrics::Registry& metrics) {
+  std::unique_ptr<WafRole> role{new WafRole{log, metrics}};
+  auto ledger = store::WafLedger::open(config.waf->database, make_waf_storage_key(*config.waf));
+  if (!ledger) return std::unexpected("the WAF: " + ledger.error());
+  role->ledger_ = std::move(*ledger);
+  auto node = service::WafNode::open(make_waf_node_settings(config), *role->ledger_, role->reports_);
+  if (!node) return std::unexpected(std::move(node.error()));
+  role->node_ = std::move(*node);
+  role->listeners_ = config.waf->door.listeners;
+  return role;
+}
+
+std::expected<void, std::string> WafRole::reconfigure(const Config& config) {
+  node_->reconfigure(make_waf_settings(config));
+  return node_->reload_certificate(config.waf->door.certificate, config.waf->door.key);
+}
+
+std::vector<std::string> WafRole::listeners() const {
+  std::vector<std::string> names;
+  const std::vector<SocketAddress> addresses = node_->listeners();
+  for (std::size_t at = 0; at < addresses.size(); ++at)
+    names.push_back((listeners_[at].is_secure ? "https:" : "http:") + addresses[at].to_string());
+  return names;
+}
+
+}  // namespace turnpike::program

@@ -1,0 +1,60 @@
+#pragma once
+// The WAF ([waf], docs/waf.md) as `turnpike serve` runs it: service::WafNode on a ledger in SQLite.
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "program/config.hpp"
+#include "program/line_budget.hpp"
+#include "service/waf_node.hpp"
+#include "store/waf_ledger.hpp"
+
+namespace turnpike::program {
+
+// What the WAF reports, as log lines and counters. Who has logged in stands in its audit trail.
+class WafReports final : public service::WafObserver {
+ public:
+  WafReports(Log& log, metrics::Registry& metrics);
+  void on_answer(const service::WafExchange& exchange, Now now) override;
+  void on_revoked(bool is_done, Now now) override;
+  void on_keys_changed(Now now) override;
+  void on_ledger_failed(std::string_view what, Now now) override;
+
+ private:
+  Log& log_;
+  metrics::Registry& metrics_;
+  metrics::Counter revocations_, unconfirmed_, failures_;
+  LineBudget refusals_;  // lines that a stranger can cause
+  LineBudget troubles_;
+};
+
+class WafRole {
+ public:
+  // Opens the ledger and every socket; nobody is served before start(). The error is one line. Log and
+  // metrics outlive it.
+  static std::expected<std::unique_ptr<WafRole>, std::string> open(const Config& config, Log& log,
+                                                                   metrics::Registry& metrics);
+
+  service::Loop& loop() { return node_->loop(); }
+  // The port is called on the loop, and outlives that; null: there is no relay to tell.
+  void start(service::RelayPort* relays) { node_->start(relays); }
+  void stop() { node_->stop(); }
+
+  // From the thread that has started it. The error is one line about the certificate, whose old one stays.
+  std::expected<void, std::string> reconfigure(const Config& config);
+  [[nodiscard]] std::vector<std::string> listeners() const;  // "https:192.0.2.1:8445"
+
+ private:
+  WafRole(Log& log, metrics::Registry& metrics) : reports_(log, metrics) {}
+
+  WafReports reports_;
+  std::unique_ptr<store::WafLedger> ledger_{};
+  std::unique_ptr<service::WafNode> node_{};
+  std::vector<HttpListener> listeners_{};
+};
+
+}  // namespace turnpike::program
