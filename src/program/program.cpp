@@ -12,6 +12,8 @@
 #include "program/subscriber_command.hpp"
 #include "program/terminal.hpp"
 #include "program/token_command.hpp"
+#include "program/waf_client_command.hpp"
+#include "program/waf_user_command.hpp"
 #include "program/wic_command.hpp"
 
 namespace turnpike::program {
@@ -33,6 +35,8 @@ int run_program(int count, const char* const* values) {
   add_key_command(root);
   add_token_command(root);
   add_subscriber_command(root);
+  add_client_command(root);
+  add_user_command(root);
   return tell(line.run(count, values));
 }
 

@@ -33,15 +33,6 @@ std::expected<store::SubscriberBook, Answer> open_book(const std::string& databa
   return *std::move(book);
 }
 
-std::expected<std::string, std::string> read_password(const std::string& file) {
-  auto text = read_text_file(file == "-" ? "/dev/stdin" : file);
-  if (!text) return std::unexpected(fmt::format("--password-file {}: {}", file, text.error()));
-  while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
-  if (text->find_first_of("\r\n") != std::string::npos)
-    return std::unexpected(fmt::format("--password-file {}: found more than one line, allowed: one", file));
-  return *std::move(text);
-}
-
 Answer keep(const std::string& database, const std::vector<ims::Subscriber>& subscribers) {
   auto book = open_book(database, true);
   if (!book) return book.error();
@@ -85,7 +76,7 @@ Answer add_subscriber(const std::string& database, const SubscriberAddOptions& o
                     .pool = options.pool.value_or(""),
                     .is_barred = options.is_barred};
   if (options.password_file) {
-    auto password = read_password(*options.password_file);
+    auto password = read_password_file(*options.password_file);
     if (!password) return refuse(password.error());
     row.password = *std::move(password);
   }

@@ -1,5 +1,7 @@
 #include "program/text_file.hpp"
 
+#include <fmt/format.h>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +26,15 @@ std::expected<std::string, std::string> read_text_file(const std::string& file) 
   ::close(descriptor);
   if (text && text->size() > text_file_bytes_max) return std::unexpected("it is larger than 1 MiB");
   return text;
+}
+
+std::expected<std::string, std::string> read_password_file(const std::string& file) {
+  auto text = read_text_file(file == "-" ? "/dev/stdin" : file);
+  if (!text) return std::unexpected(fmt::format("--password-file {}: {}", file, text.error()));
+  while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
+  if (text->find_first_of("\r\n") != std::string::npos)
+    return std::unexpected(fmt::format("--password-file {}: found more than one line, allowed: one", file));
+  return *std::move(text);
 }
 
 std::expected<void, WriteRefusal> write_private_file(const std::string& file, std::string_view text) {

@@ -12,6 +12,9 @@ inline constexpr std::size_t text_file_bytes_max = std::size_t{1} << 20;
 // The error is the reason, in words: "No such file or directory".
 std::expected<std::string, std::string> read_text_file(const std::string& file);
 
+// A password of one line, without its end; "-": standard input. The error names the option.
+std::expected<std::string, std::string> read_password_file(const std::string& file);
+
 struct WriteRefusal {
   bool is_there = false;  // and was left alone
   std::string reason{};   // "Permission denied"

@@ -1,0 +1,160 @@
+// turnpike client and turnpike user.
+#include "program/waf_accounts.hpp"
+
+#include <gtest/gtest.h>
+
+#include "program/test_folder.hpp"
+#include "program/waf_client_command.hpp"
+#include "program/waf_user_command.hpp"
+
+namespace turnpike::program {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr PasswordCost cheap{.log2_n = 4, .r = 1, .p = 1};
+
+struct Accounts {
+  Accounts() {
+    config = folder.write("t.toml", R"([waf]
+certificate = "c.pem"
+key = "k.pem"
+issuer = "https://waf.ims.example"
+database = "waf.db"
+secret = "a-secret-of-thirty-two-characters"
+audience = "epcscf.ims.example"
+)");
+    password = folder.write("alice.password", "wonderland\n");
+    auto opened = open_accounts(config, true);
+    EXPECT_TRUE(opened) << opened.error().complaint;
+    accounts.emplace(std::move(*opened));
+  }
+  std::shared_ptr<const waf::Client> client(std::string_view id) { return accounts->ledger->find_client(id); }
+
+  TestFolder folder{};
+  std::string config{}, password{};
+  std::optional<WafAccounts> accounts{};
+  WallTime now{std::chrono::seconds{1'800'000'000}};
+};
+
+TEST(WafAccounts, OfOneWhoOnlyLooksAreNotMade) {
+  TestFolder folder;
+  const std::string config = folder.write("t.toml", "[ims]\ndatabase = \"a\"\nrealm = \"b\"\n");
+  EXPECT_EQ(open_accounts(config, true).error().complaint,
+            config + ": found no [waf], which names the database");
+  Accounts made;
+  std::filesystem::remove(made.folder / "waf.db");
+  EXPECT_EQ(open_accounts(made.config, false).error().complaint,
+            (made.folder / "waf.db") + ": there is no such file");
+}
+
+TEST(ClientCommand, AddsListsAndRemoves) {
+  Accounts world;
+  Answer answer = add_client(
+      *world.accounts, {.id = "wic", .redirect_uris = {"https://wic.example/done"}, .is_trusted = true});
+  EXPECT_EQ(answer.complaint, "");
+  EXPECT_EQ(answer.text, "client wic added\n");
+  const auto client = world.client("wic");
+  ASSERT_TRUE(client);
+  EXPECT_FALSE(client->needs_consent);
+  EXPECT_EQ(client->scopes, (waf::Scope{"ims", "turn"}));
+  EXPECT_TRUE(client->grants.contains(waf::GrantType::token_exchange));
+  EXPECT_EQ(add_client(*world.accounts, {.id = "wic"}).exit_status, exit_no);
+  EXPECT_EQ(list_clients(*world.accounts, false).text,
+            "wic                  none                 ims turn     "
+            "authorization_code,refresh_token,token_exchange https://wic.example/done\n");
+  EXPECT_EQ(remove_client(*world.accounts, "wic", world.now).exit_status, exit_ok);
+  EXPECT_EQ(remove_client(*world.accounts, "wic", world.now).exit_status, exit_no);
+  EXPECT_EQ(list_clients(*world.accounts, false).text, "no clients\n");
+}
+
+TEST(ClientCommand, ShowsASecretOnce) {
+  Accounts world;
+  const std::string file = world.folder / "secret";
+  const ClientAddOptions options{.id = "epcscf",
+                                 .method = "client_secret_basic",
+                                 .introspects = {"epcscf.ims.example"},
+                                 .secret_to = file};
+  EXPECT_EQ(add_client(*world.accounts, options).text,
+            "client epcscf added\nits secret is in " + file + "\n");
+  std::string secret;
+  std::ifstream{file} >> secret;
+  ASSERT_EQ(secret.size(), 43U);
+  EXPECT_EQ(world.client("epcscf")->secrets.front().digest, waf::digest_of(secret));
+  EXPECT_FALSE(list_clients(*world.accounts, true).text.contains(secret));
+
+  const Answer rotated = rotate_client(*world.accounts, {.id = "epcscf", .overlap_seconds = 60}, world.now);
+  ASSERT_TRUE(rotated.text.starts_with("client_secret: ")) << rotated.text << rotated.complaint;
+  const auto secrets = world.client("epcscf")->secrets;
+  ASSERT_EQ(secrets.size(), 2U);
+  EXPECT_EQ(secrets.front().digest, waf::digest_of(rotated.text.substr(15, 43)));
+  EXPECT_EQ(secrets.back().ends_at, world.now + 60s);
+  rotate_client(*world.accounts, {.id = "epcscf"}, world.now + 61s);
+  EXPECT_EQ(world.client("epcscf")->secrets.size(), 2U) << "what has ended goes";
+  EXPECT_EQ(rotate_client(*world.accounts, {.id = "epcscf", .secret_to = file}, world.now).complaint,
+            file + " is there already, and a secret is never overwritten");
+}
+
+TEST(ClientCommand, SaysWhatIsWrong) {
+  Accounts world;
+  EXPECT_EQ(add_client(*world.accounts, {.id = "a", .grants = {"password"}}).complaint,
+            "--grant: found \"password\", allowed: authorization_code, refresh_token, client_credentials, "
+            "token_exchange, jwt_bearer");
+  EXPECT_EQ(add_client(*world.accounts, {.id = "a", .grants = {"client_credentials"}}).complaint,
+            "the grant client_credentials needs a secret or a key");
+  EXPECT_EQ(add_client(*world.accounts, {.id = "a", .jwks_file = "nowhere"}).complaint,
+            "--jwks-file nowhere: No such file or directory");
+  EXPECT_EQ(rotate_client(*world.accounts, {.id = "a"}, world.now).exit_status, exit_no);
+  EXPECT_EQ(list_clients(*world.accounts, false).text, "no clients\n") << "nothing was done";
+}
+
+TEST(UserCommand, AddsListsAndRemoves) {
+  Accounts world;
+  const UserAddOptions options{
+      .name = "alice", .password_file = world.password, .id = "u-1", .impi = "alice@ims.example"};
+  EXPECT_EQ(add_user(*world.accounts, options, cheap).text, "user alice added\n");
+  const auto user = world.accounts->ledger->find_user_by_name("alice");
+  ASSERT_TRUE(user);
+  EXPECT_EQ(user->identity.impus, std::vector<std::string>{"sip:alice@ims.example"});
+  EXPECT_TRUE(matches_password(Secret::from_text("wonderland"), user->password));
+  EXPECT_EQ(list_users(*world.accounts, false).text,
+            "alice                u-1                      alice@ims.example                "
+            "sip:alice@ims.example\n");
+  EXPECT_FALSE(list_users(*world.accounts, true).text.contains("scrypt"));
+  EXPECT_EQ(add_user(*world.accounts, options, cheap).exit_status, exit_no);
+  EXPECT_EQ(add_user(*world.accounts, {.name = "bob", .id = "u-1"}, cheap).exit_status, exit_no);
+  EXPECT_EQ(remove_user(*world.accounts, "alice", world.now).exit_status, exit_ok);
+  EXPECT_EQ(remove_user(*world.accounts, "alice", world.now).exit_status, exit_no);
+}
+
+TEST(UserCommand, RevokesWhatWasGivenWhenThePasswordChanges) {
+  Accounts world;
+  add_user(*world.accounts, {.name = "alice", .password_file = world.password, .id = "u-1"}, cheap);
+  const waf::Family family{
+      .id = "f", .client = "wic", .user = "u-1", .authenticated_at = world.now, .ends_at = world.now + 1h};
+  const waf::Issued token{.id = "t",
+                          .kind = waf::IssuedKind::turn,
+                          .family = "f",
+                          .client = "wic",
+                          .subject = "u-1",
+                          .turn_subject = "s",
+                          .issued_at = world.now,
+                          .ends_at = world.now + 600s};
+  ASSERT_TRUE(
+      world.accounts->ledger->open_family(family, waf::digest_of("r"), std::array{token}, 9, world.now)
+          .is_open);
+  const std::string next = world.folder.write("next", "looking-glass\n");
+  const Answer answer = change_password(*world.accounts, "alice", next, world.now, cheap);
+  EXPECT_EQ(answer.text,
+            "the password of alice was changed, and all that was given to it revoked\n"
+            "the relays were not told, and let its TURN tokens in until they end, in 600 s at most\n");
+  EXPECT_FALSE(world.accounts->ledger->find_issued("t", world.now));
+  EXPECT_TRUE(matches_password(Secret::from_text("looking-glass"),
+                               world.accounts->ledger->find_user_by_name("alice")->password));
+  const std::string none = world.folder.write("none", "\n");
+  EXPECT_EQ(change_password(*world.accounts, "alice", none, world.now, cheap).complaint,
+            "--password-file " + none + ": found nothing, allowed: a password");
+}
+
+}  // namespace
+}  // namespace turnpike::program
