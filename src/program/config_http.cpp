@@ -58,6 +58,7 @@ void read_http_files(TableReader& table, HttpDoor& door, const std::filesystem::
 
 std::vector<std::string> listener_names(const HttpDoor& door) {
   std::vector<std::string> names;
+  names.reserve(door.listeners.size());
   for (const HttpListener& listener : door.listeners)
     names.push_back((listener.is_secure ? "https:" : "http:") + listener.address.to_string());
   return names;

@@ -118,20 +118,12 @@ TEST(ConfigOfWaf, PrintsWhatItReads) {
 }
 
 TEST(ConfigOfWaf, SaysWhatIsMissing) {
-  EXPECT_EQ(
-      problems_after("[waf]\n"),
-      (Lines{"t.toml:6: waf.certificate: missing, allowed: a PEM file, as https: needs it; `turnpike key "
-             "certificate` makes one to try with",
-             "t.toml:6: waf.key: missing, allowed: a PEM file, as https: needs it; `turnpike key "
-             "certificate` makes one to try with",
-             "t.toml:6: waf.database: missing, allowed: the file of clients, users and grants, which "
-             "`turnpike client add` and `turnpike user add` fill",
-             "t.toml:6: waf.secret: missing, allowed: at least 32 bytes; make some with `turnpike key "
-             "generate`, or secret_file with the name of a file",
-             "t.toml:6: waf.issuer: missing, allowed: the https URL by which browsers reach it, without a / "
-             "at its end",
-             "t.toml:6: waf.audience: missing, allowed: what registration tokens have in \"aud\": the "
-             "audience of the eP-CSCF's [epcscf.tokens]"}));
+  Lines keys;
+  for (const std::string& problem : problems_after("[waf]\n"))
+    keys.emplace_back(problem.substr(0, problem.find(", allowed: ")));
+  EXPECT_EQ(keys, (Lines{"t.toml:6: waf.certificate: missing", "t.toml:6: waf.key: missing",
+                         "t.toml:6: waf.database: missing", "t.toml:6: waf.secret: missing",
+                         "t.toml:6: waf.issuer: missing", "t.toml:6: waf.audience: missing"}));
 }
 
 TEST(ConfigOfWaf, SaysWhatIsWrong) {

@@ -75,6 +75,7 @@ std::expected<void, std::string> WafRole::reconfigure(const Config& config) {
 std::vector<std::string> WafRole::listeners() const {
   std::vector<std::string> names;
   const std::vector<SocketAddress> addresses = node_->listeners();
+  names.reserve(addresses.size());
   for (std::size_t at = 0; at < addresses.size(); ++at)
     names.push_back((listeners_[at].is_secure ? "https:" : "http:") + addresses[at].to_string());
   return names;

@@ -81,7 +81,7 @@ struct Site {
     client = *HttpClient::make(loop, {.ca_file = certificates.authority(), .connections_max = 16});
   }
 
-  HttpRequest make(const waf::Request& request) const {
+  [[nodiscard]] HttpRequest make(const waf::Request& request) const {
     const std::string port = std::to_string(node->listeners().front().port);
     return {.method = request.method,
             .url = "https://127.0.0.1:" + port + request.path +
@@ -145,6 +145,7 @@ struct Site {
 
 std::vector<unsigned> statuses(const std::vector<waf::Response>& responses) {
   std::vector<unsigned> all;
+  all.reserve(responses.size());
   for (const waf::Response& response : responses) all.push_back(response.status);
   std::ranges::sort(all);
   return all;
