@@ -2,7 +2,6 @@
 // Alarm is the one deadline of a machine in its loop. A deadline that moves later costs nothing: the timer
 // rings early, and is set again.
 
-#include <algorithm>
 #include <functional>
 #include <optional>
 
