@@ -22,9 +22,14 @@ def is_free(port):
     return True
 
 
+given = set()
+
+
 def free_port():
     """A port of the loopback addresses that neither UDP nor TCP uses: below those of relays in tests, and below those
-    that the kernel gives out, so that nobody else happens to take it."""
-    while not is_free(port := random.randint(6100, 9999)):
+    that the kernel gives out, so that nobody else happens to take it; not one that was given away before, whose
+    server may not have started yet."""
+    while (port := random.randint(6100, 9999)) in given or not is_free(port):
         pass
+    given.add(port)
     return port
