@@ -86,8 +86,7 @@ void Registrar::on_token_checked(CheckId id, const TokenAnswer& answer, Now now)
   RegisterRequest request = std::move(found->second.request);
   checks_.erase(found);
   std::optional<RegistrationRefusal> refusal;
-  if (!answer)
-    refusal = refusal_of(answer.error());
+  if (!answer) refusal = refusal_of(answer.error());
   // With less than a second left, what would be asked of the core is `Expires: 0`: an end.
   else if (answer->expires_at < now.wall + std::chrono::seconds{1})
     refusal = RegistrationRefusal::token_expired;

@@ -1,7 +1,7 @@
 #pragma once
 // A fleet of remote relays, and the relay of the same process if there is one, behind the one port of this
-// process's issuers: credentials are pushed to the fleet alone, and revocations go to both, as the relay of the process
-// may know what was computed from the same secret.
+// process's issuers: credentials are pushed to the fleet alone, and revocations go to both, as the relay of
+// the process may know what was computed from the same secret.
 
 #include <expected>
 #include <functional>
