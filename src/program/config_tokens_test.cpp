@@ -117,8 +117,7 @@ TEST(TokensConfig, ReadsEverything) {
 
 TEST(TokensConfig, IsWrittenAsItIsReadAndWithoutSecrets) {
   const TokensConfig tokens = *read(everything).tokens;
-  const std::string text =
-      format_tokens("epcscf.tokens", tokens.checks, tokens.bearer, tokens.wwsf_origins);
+  const std::string text = format_tokens("epcscf.tokens", tokens.checks, tokens.bearer, tokens.wwsf_origins);
   EXPECT_EQ(text.find("0123456789abcdef"), std::string::npos);
   EXPECT_EQ(text.find("much"), std::string::npos);
   for (const char* line : {"jwks_file = \"/etc/turnpike/jwks.json\"", "algorithms = [\"ES256\"]",
