@@ -185,6 +185,8 @@ void WebSocketConnection::on_first_byte(const ErrorCode& error) {
   unsigned char byte = 0;
   ErrorCode failed = error;
   if (!failed) wire().socket().receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, failed);
+  // Asio may wake a socket for what had happened to the one before it.
+  if (failed == asio::error::would_block || failed == asio::error::try_again) return start();
   if (failed) return refuse(DoorRefusal::hung_up);
   const bool is_tls = byte == tls_handshake_record;
   handshake_ = std::make_unique<Handshake>(limits().handshake_bytes_max);

@@ -294,6 +294,15 @@ TEST(SecureDoor, HandsOnEveryMessageHoweverItsRecordsArrive) {
     ASSERT_TRUE(door.watcher.messages()[at].second == expected[at]) << at;
 }
 
+// Asio hands the state of a socket that has just ended on to the next one, with what was ready of it.
+TEST(SecureDoor, TakesInWhoComesRightBehindOneWhoLeaves) {
+  RunningDoor door{{.limits = {.handshakes_per_second_per_source = 1'000'000}}, true};
+  for (int count = 0; count < 2'000; ++count) {
+    Client client = door.connect();
+    ASSERT_TRUE(client.start_tls(TLS1_3_VERSION)) << count;
+  }
+}
+
 TEST(SecureDoor, SpeaksNoTlsBelow12) {
   RunningDoor door{{}, true};
   EXPECT_FALSE(door.connect().start_tls(TLS1_1_VERSION));
