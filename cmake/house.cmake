@@ -11,15 +11,18 @@ option(HOUSE_FUZZ "build the libFuzzer targets (clang)" OFF)
 set(HOUSE_SANITIZE "" CACHE STRING "sanitizers, as -fsanitize= takes them")
 option(HOUSE_COVERAGE "instrument for gcov" OFF)
 
+# Objects know no path of their checkout, so that one checkout takes from the cache what another has compiled.
 find_program(HOUSE_CCACHE ccache)
 if(HOUSE_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${HOUSE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${HOUSE_CCACHE})
 endif()
 
 add_library(house_options INTERFACE)
 target_compile_features(house_options INTERFACE cxx_std_23)
 target_compile_options(house_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer)
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
 # g++ is the judge of these; clang, which lints and fuzzes, is stricter about members left to their defaults and
 # about integers, and finds libstdc++ 12 itself deprecated.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
