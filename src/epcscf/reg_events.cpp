@@ -221,7 +221,7 @@ std::vector<RegistrationId> RegEvents::find_ended(const Subscription& subscripti
       const auto contact = std::ranges::find_if(told.contacts, [&](const ReginfoContact& each) {
         return is_same_uri(each.uri, registration.contact);
       });
-      const bool is_gone = contact == told.contacts.end() ? told.is_terminated : contact->is_terminated;
+      const bool is_gone = contact == told.contacts.end() ? !told.is_active : contact->is_terminated;
       if (is_gone && std::ranges::find(ended, holder) == ended.end()) ended.push_back(holder);
     }
   }

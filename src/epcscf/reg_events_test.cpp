@@ -69,6 +69,19 @@ TEST(RegEvents, EndARegistrationThatTheCoreHasEnded) {
   EXPECT_TRUE(world.to_core.empty());
 }
 
+// It was ended before it could be watched, or the core has forgotten it in a restart.
+TEST(RegEvents, EndARegistrationThatTheCoreDoesNotKnow) {
+  EventWorld world;
+  world.accept();
+  world.notify(
+      "<reginfo version=\"0\" state=\"full\"><registration aor=\"sip:alice@ims.example\" id=\"1\" "
+      "state=\"init\"/></reginfo>");
+  EXPECT_EQ(status(world.take_core()), 200);
+  EXPECT_EQ(world.proxy.counters().registrations_active, 0U);
+  EXPECT_EQ(world.revocations.size(), 1U);
+  EXPECT_EQ(value(world.take_core("SUBSCRIBE"), "Expires"), "0");
+}
+
 // Kamailio does so.
 TEST(RegEvents, MayOvertakeTheAnswerOfADeregistration) {
   EventWorld world;

@@ -163,8 +163,9 @@ class Builder {
       info.version = version.value_or(0);
       info.is_full = tag.value("state") == "full";
     } else if (depth == 1 && tag.name == "registration") {
+      const std::string_view state = tag.value("state");
       info.registrations.push_back(
-          {.aor = std::string{tag.value("aor")}, .is_terminated = tag.value("state") == "terminated"});
+          {.aor = std::string{tag.value("aor")}, .is_active = state != "init" && state != "terminated"});
     } else if (depth == 2 && tag.name == "contact" && !info.registrations.empty()) {
       info.registrations.back().contacts.push_back(
           {.is_terminated = tag.value("state") == "terminated", .event = std::string{tag.value("event")}});

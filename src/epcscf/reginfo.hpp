@@ -21,7 +21,7 @@ struct ReginfoContact {
 };
 struct ReginfoRegistration {
   std::string aor{};
-  bool is_terminated = false;
+  bool is_active = true;  // else "init" (none yet) or "terminated" (none any more)
   std::vector<ReginfoContact> contacts{};
 };
 struct Reginfo {

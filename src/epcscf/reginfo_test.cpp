@@ -26,12 +26,12 @@ TEST(Reginfo, IsReadWithPrefixesEntitiesAndWhatIsNotKnown) {
   EXPECT_FALSE(info->is_full);
   ASSERT_EQ(info->registrations.size(), 2U);
   EXPECT_EQ(info->registrations[0].aor, "sip:alice@ims.example");
-  EXPECT_TRUE(info->registrations[0].is_terminated);
+  EXPECT_FALSE(info->registrations[0].is_active);
   ASSERT_EQ(info->registrations[0].contacts.size(), 1U);
   EXPECT_EQ(info->registrations[0].contacts[0].uri, "sip:alice@df7jal.invalid;transport=ws&x");
   EXPECT_EQ(info->registrations[0].contacts[0].event, "rejected");
   EXPECT_TRUE(info->registrations[0].contacts[0].is_terminated);
-  EXPECT_FALSE(info->registrations[1].is_terminated);
+  EXPECT_TRUE(info->registrations[1].is_active);
 }
 
 TEST(Reginfo, HostileDocumentsAreRefused) {

@@ -76,10 +76,11 @@ std::optional<std::string> RegEvents::find_subscribed(const sip::Message& reques
   return id ? std::optional{subscriptions_.at(*id).impi} : std::nullopt;
 }
 
-std::chrono::seconds RegEvents::granted(const sip::Message& request) const {
+// No end of a registration ends the subscription to somebody who has none, so it lives as long as one would.
+std::chrono::seconds RegEvents::granted(const sip::Message& request, const Registration* registration) const {
   const auto wanted = sip::expires(request);
   return std::min(wanted ? std::chrono::seconds{*wanted} : expires_default,
-                  settings_.subscription_expires_max);
+                  registration != nullptr ? settings_.subscription_expires_max : settings_.expires_max);
 }
 
 std::expected<std::string, Refusal> RegEvents::on_subscribe(const sip::Message& request,
@@ -114,7 +115,7 @@ std::expected<std::string, Refusal> RegEvents::on_subscribe(const sip::Message& 
   Subscription& subscription = subscriptions_.at(*id);
   subscription.impus = impus;
   subscription.remote_cseq = cseq->number;
-  const auto expires = granted(request);
+  const auto expires = granted(request, registration);
   timers_.erase({subscription.expires_at, *id});
   subscription.expires_at = now.mono + expires;
   timers_.emplace(subscription.expires_at, *id);

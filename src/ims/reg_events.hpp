@@ -74,7 +74,8 @@ class RegEvents {
 
   [[nodiscard]] std::expected<Subscription, Refusal> open(const sip::Message& request) const;
   [[nodiscard]] std::optional<SubscriptionId> find(const sip::Message& request) const;
-  [[nodiscard]] std::chrono::seconds granted(const sip::Message& request) const;
+  [[nodiscard]] std::chrono::seconds granted(const sip::Message& request,
+                                             const Registration* registration) const;
   void make_room(std::string_view impi);
   void notify(SubscriptionId id, const Registration* registration, const std::vector<Binding>& ended,
               EndReason reason, Now now);

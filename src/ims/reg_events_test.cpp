@@ -148,6 +148,16 @@ TEST(RegEvents, BeginBeforeTheRegistrationDoes) {
   EXPECT_NE(sent[1].text.find("state=\"active\" event=\"registered\""), std::string::npos);
 }
 
+TEST(RegEvents, LiveNoLongerThanARegistrationWhereThereIsNone) {
+  World world;
+  const Subscribed subscribed = subscribe(world, "Expires: 600000\r\n");
+  EXPECT_EQ(subscribed.ok.value("Expires"), "7200");
+  world.give(edge_hop, test::response_to(subscribed.notify, 200));
+  world.advance(seconds{7200});
+  EXPECT_EQ(world.take().at(0).value("Subscription-State"), "terminated;reason=timeout");
+  EXPECT_EQ(world.core.subscription_count(), 0U);
+}
+
 TEST(RegEvents, OfOneRegistrationAreBounded) {
   World world;
   world.register_user("alice");
