@@ -1,7 +1,7 @@
 #pragma once
 // Finds those who are registered and no longer may be, because their subscription was removed or barred
 // meanwhile: whenever the subscribers have changed, all who are registered are looked up again, some at a
-// time.
+// time and in a circle, so that everybody's turn comes however often they change.
 
 #include <chrono>
 #include <cstddef>
@@ -36,7 +36,9 @@ class SubscriberReview {
   const Registrations& registrations_;
   Instant next_{};
   std::optional<std::uint64_t> seen_{};  // the version of the subscribers that was looked at last
-  std::optional<std::string> last_{};    // while a look is under way: who was looked up last
+  std::string last_{};                   // who was looked up last
+  std::optional<std::string> until_{};   // while a look is under way: with whom the circle closes
+  bool is_second_half_ = false;          // it has begun at the first one again
 };
 
 }  // namespace turnpike::ims

@@ -73,6 +73,25 @@ TEST(SubscriberReview, LooksAtThousandsSomeAtATimeAndAgainWhereTheyChangeMeanwhi
   EXPECT_EQ(gone, std::vector<std::string>{"user1000000@ims.example"});
 }
 
+TEST(SubscriberReview, ComesToEverybodyHoweverOftenTheyChange) {
+  MemorySubscribers subscribers;
+  Registrations registrations{8};
+  for (int i = 0; i < 2'000; ++i) {
+    const std::string impi = "user" + std::to_string(1'000'000 + i) + "@ims.example";
+    if (i != 1'999) subscribers.add({.impi = impi, .impus = {"sip:" + impi}});
+    registrations.bind(impi, {"sip:" + impi}, {{.contact = "sip:a@b"}});
+  }
+  SubscriberReview review{seconds{1}, subscribers, registrations};
+  Now now{.mono = Instant{seconds{10}}};
+  std::vector<std::string> gone;
+  for (int turn = 0; turn < 10 && gone.empty(); ++turn) {
+    subscribers.add({.impi = "new" + std::to_string(turn), .impus = {"sip:new"}});
+    gone = review.on_timeout(now);
+    now.mono = *review.next_timeout();
+  }
+  EXPECT_EQ(gone, std::vector<std::string>{"user1001999@ims.example"});
+}
+
 class Sometimes final : public Subscribers {
  public:
   std::optional<Subscriber> find_private(std::string_view impi) override {
