@@ -162,6 +162,22 @@ TEST(Bearer, APoolIdentityThatIsLentAgainIsTakenFromTheFormerHolder) {
   EXPECT_EQ(kept[0].flow, bob_flow);
 }
 
+TEST(Bearer, APoolIdentityIsLentAgainWhereItsFormerHolderHasTheLastPlace) {
+  Settings settings = make_settings();
+  settings.limits.registrations_max = 1;
+  settings.limits.registrations_per_impi_max = 1;
+  settings.limits.registrations_per_flow_max = 1;
+  World world{settings};
+  for (const char* instance : {"urn:uuid:1", "urn:uuid:2"}) {
+    const Ask ask{.user = "guest7@pool.example", .instance = instance};
+    show(world, pool_identity_of("guest7@pool.example"), ask);
+    world.answer_core(world.take_core("REGISTER"), 200, world.make_accepted(ask));
+    EXPECT_EQ(status(world.take_client()), 200);
+  }
+  EXPECT_EQ(world.proxy.counters().registrations_active, 1U);
+  EXPECT_EQ(world.take_report<Deregistered>()->trigger, EndTrigger::reassigned);
+}
+
 TEST(Bearer, IsNotTakenWhereNoServerIsConfigured) {
   Settings settings = make_settings();
   settings.bearer = {};

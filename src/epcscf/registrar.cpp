@@ -106,10 +106,21 @@ std::optional<RegistrationRefusal> Registrar::find_limit(const RegisterRequest& 
   const Limits& limits = board_.settings.limits;
   const Registration* known = registrations_.find(request.key);
   if (known != nullptr && known->flow == request.flow) return std::nullopt;
-  const bool is_full = registrations_.count_of_flow(request.flow) >= limits.registrations_per_flow_max ||
-                       (known == nullptr && (registrations_.size() >= limits.registrations_max ||
-                                             registrations_.count_of_impi(request.key.impi) >=
-                                                 limits.registrations_per_impi_max));
+  std::size_t of_flow = registrations_.count_of_flow(request.flow);
+  std::size_t of_impi = registrations_.count_of_impi(request.key.impi);
+  std::size_t all = registrations_.size();
+  // Those whom it succeeds make room for it.
+  if (request.identity && request.identity->is_pool_identity)
+    for (const RegistrationId id : registrations_.of_impi(request.key.impi)) {
+      const Registration& holder = *registrations_.find(id);
+      if (holder.key.instance == request.key.instance) continue;
+      if (holder.flow == request.flow) --of_flow;
+      --of_impi;
+      --all;
+    }
+  const bool is_full =
+      of_flow >= limits.registrations_per_flow_max ||
+      (known == nullptr && (all >= limits.registrations_max || of_impi >= limits.registrations_per_impi_max));
   return is_full ? std::optional{RegistrationRefusal::limit} : std::nullopt;
 }
 
