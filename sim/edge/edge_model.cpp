@@ -27,13 +27,17 @@ constexpr milliseconds same_moment{10};
 
 std::string text_of(std::string_view view) { return std::string{view}; }
 
+// Without a branch, as in the days of RFC 2543, Call-ID and CSeq tell requests apart (RFC 3261
+// section 17.2.3).
 std::optional<std::string> branch_of(const Message& message, std::size_t index = 0) {
   sip::ValueCursor vias{message, HeaderName::via};
   for (; index > 0; --index) (void)vias.next();
   const auto value = vias.next();
   const auto via = value ? sip::Via::parse(*value) : std::nullopt;
-  const auto branch = via ? via->branch() : std::nullopt;
-  return branch ? std::optional{std::string{*branch}} : std::nullopt;
+  if (!via) return std::nullopt;
+  if (const auto branch = via->branch()) return std::string{*branch};
+  const auto cseq = sip::cseq(message);
+  return text_of(sip::call_id(message).value_or("")) + ' ' + std::to_string(cseq ? cseq->number : 0);
 }
 
 std::string address_of_record(const sip::NameAddr& address) { return sip::to_lower(address.uri_text); }

@@ -130,7 +130,10 @@ void EdgeModel::forget_ends() {
 bool EdgeModel::is_forgotten(std::size_t relay, const Credential& credential) const {
   if (!credential.told_at_start.empty() && credential.told_at_start[relay] != relays_[relay]->starts())
     return true;
-  return set_back_at_ && relays_[relay]->starts() > 1;
+  if (!set_back_at_) return false;
+  // By the time it was back, what it had missed may have been over, and so not told any more.
+  const auto in_step_since = interface_->in_step_since(relay);
+  return relays_[relay]->starts() > 1 || !in_step_since || *in_step_since > credential.ended_at();
 }
 
 void EdgeModel::watch_clock() {
