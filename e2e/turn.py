@@ -163,7 +163,14 @@ class Client:
         if PASSWORD_ALGORITHMS in answer.attributes:
             self.algorithms = [(PASSWORD_ALGORITHMS, answer.attributes[PASSWORD_ALGORITHMS])]
             self.algorithms.append((PASSWORD_ALGORITHM, MD5_ALGORITHM))
-        self.key = long_term_key(self.username, self.realm, self.password)
+        self.key = self.make_key()
+
+    def make_key(self):
+        return long_term_key(self.username, self.realm, self.password)
+
+    def shown_with(self, method):
+        """What a request shows before the username."""
+        return []
 
     def _exchange(self, method, attributes, peer):
         transaction = secrets.token_bytes(12)
@@ -171,6 +178,7 @@ class Client:
         if peer is not None:
             shown.append((XOR_PEER_ADDRESS, xor_address(*peer, transaction)))
         if self.key is not None:
+            shown += self.shown_with(method)
             shown += [(USERNAME, self.username.encode()), (REALM, self.realm.encode()), (NONCE, self.nonce)]
             shown += self.algorithms
         request = encode(method, REQUEST, shown, self.key, transaction)
@@ -213,3 +221,23 @@ class Client:
     def echoes(self, payload=b"hello", seconds=1.0):
         self.send(payload)
         return self.receive(seconds) == payload
+
+
+class TokenClient(Client):
+    """With a token of RFC 7635, which goes with Allocate and Refresh; its MAC key is the key as it is."""
+
+    def __init__(self, server, kid, token, mac_key):
+        super().__init__(server, kid, None)
+        self.token, self.mac_key = token, mac_key
+
+    def make_key(self):
+        return self.mac_key
+
+    def shown_with(self, method):
+        return [(ACCESS_TOKEN, self.token)] if method in (ALLOCATE, REFRESH) else []
+
+    def renew(self, token, mac_key, lifetime=600):
+        """RFC 7635 section 9: a Refresh with another token moves the allocation to the key of that one."""
+        self.token, self.mac_key = token, mac_key
+        self.key = mac_key
+        return self.refresh(lifetime)

@@ -1,4 +1,4 @@
-"""turnpike as relay, eP-CSCF, home core and WAF in one process, and a browser for the WAF's pages."""
+"""turnpike as WAF, alone or with relay, eP-CSCF and home core in one process, and a browser for the WAF's pages."""
 
 import base64
 import hashlib
@@ -11,6 +11,7 @@ import ssl
 import urllib.parse
 import urllib.request
 
+import certificates
 import epcscf
 import world
 
@@ -63,24 +64,20 @@ class Browser:
             return Answer(response)
 
 
-class Waf(epcscf.EpCscf):
-    """Users log in at the WAF; the home core knows them by passwords that nobody has."""
+class Site:
+    """What the tests do at a WAF, whatever else is in its process."""
 
-    def __init__(self, users=("alice",)):
-        super().__init__(passwords={user: secrets.token_hex(16) for user in users})
+    def open_site(self, users):
         self.users = users
         self.waf_port = world.free_port()
         self.issuer = f"https://{world.V4}:{self.waf_port}"
         self.secret_file = self.folder / "waf.secret"
         self.secret_file.write_text(secrets.token_urlsafe(32))
         self.secret_file.chmod(0o600)
-        self.sections |= {
-            "waf": f'listen = ["https:{world.V4}:{self.waf_port}"]\ncertificate = "{self.certificate}"\nkey = "{self.key}"\n'
-            f'issuer = "{self.issuer}"\ndatabase = "waf.db"\nsecret_file = "waf.secret"\naudience = "{AUDIENCE}"',
-            "epcscf.tokens": f'authz_server = "{self.issuer}"\n[[epcscf.tokens.issuers]]\nissuer = "{self.issuer}"\naudience = "{AUDIENCE}"\n'
-            f'jwks_uri = "{self.issuer}/jwks"\nca_file = "{self.certificate}"',
-        }
-        self.write_config()
+        self.sections["waf"] = (
+            f'listen = ["https:{world.V4}:{self.waf_port}"]\ncertificate = "{self.certificate}"\nkey = "{self.key}"\n'
+            f'issuer = "{self.issuer}"\ndatabase = "waf.db"\nsecret_file = "waf.secret"\naudience = "{AUDIENCE}"'
+        )
 
     def keep(self, *arguments):
         """A command that has to succeed."""
@@ -89,19 +86,19 @@ class Waf(epcscf.EpCscf):
             raise AssertionError(f"turnpike {arguments}: {finished}")
         return finished.out
 
+    def add_accounts(self):
+        self.keep("client", "add", "wic", "--name", "The <phone>", "--redirect-uri", REDIRECT)
+        self.keep("client", "add", "epcscf", "--method", "client_secret_post", "--introspects", AUDIENCE,
+                  "--introspects", world.SERVER_NAME, "--secret-to", self.folder / "introspection.secret")  # fmt: skip
+        password = self.folder / "user.password"
+        password.write_text(PASSWORD)
+        for user in self.users:
+            self.keep("user", "add", user, "--password-file", password, "--impi", f"{user}@{epcscf.REALM}")
+
     def start(self):
         if not (self.folder / "waf.db").exists():
-            self.keep("client", "add", "wic", "--name", "The <phone>", "--redirect-uri", REDIRECT)
-            self.keep("client", "add", "epcscf", "--method", "client_secret_post", "--introspects", AUDIENCE,
-                      "--introspects", world.SERVER_NAME, "--secret-to", self.folder / "introspection.secret")  # fmt: skip
-            password = self.folder / "user.password"
-            password.write_text(PASSWORD)
-            for user in self.users:
-                self.keep("user", "add", user, "--password-file", password, "--impi", f"{user}@{epcscf.REALM}")
+            self.add_accounts()
         return super().start()
-
-    def answers(self, host=world.V4):
-        return self.is_ready() and super().answers(host)
 
     def browser(self):
         return Browser(self.certificate)
@@ -135,3 +132,33 @@ class Waf(epcscf.EpCscf):
         secret = (self.folder / "introspection.secret").read_text().strip()
         url = f"{self.issuer}/introspect"
         return self.browser().post(url, token=token, client_id="epcscf", client_secret=secret).json()
+
+
+class Waf(Site, epcscf.EpCscf):
+    """Users log in at the WAF; the home core knows them by passwords that nobody has."""
+
+    def __init__(self, users=("alice",)):
+        super().__init__(passwords={user: secrets.token_hex(16) for user in users})
+        self.open_site(users)
+        self.sections["epcscf.tokens"] = (
+            f'authz_server = "{self.issuer}"\n[[epcscf.tokens.issuers]]\nissuer = "{self.issuer}"\naudience = "{AUDIENCE}"\n'
+            f'jwks_uri = "{self.issuer}/jwks"\nca_file = "{self.certificate}"'
+        )
+        self.write_config()
+
+    def answers(self, host=world.V4):
+        return self.is_ready() and super().answers(host)
+
+
+class WafAlone(Site, world.Turnpike):
+    """For the relay elsewhere that `realm` and `token` (the body of [credentials.token]) are about."""
+
+    def __init__(self, relay_uri, realm, token, users=("alice",)):
+        super().__init__(has_relay=False, hosts=(world.V4,))
+        self.key, self.certificate = certificates.make(self.folder, "localhost", world.V4)
+        self.open_site(users)
+        self.sections["credentials"] = (
+            f'realm = "{realm}"\nserver_name = "{world.SERVER_NAME}"\nuris = ["{relay_uri}?transport=udp"]'
+        )
+        self.sections["credentials.token"] = token
+        self.write_config()

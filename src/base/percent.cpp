@@ -38,9 +38,10 @@ std::string encode_percent(std::string_view text) {
     if (unreserved.contains(character)) {
       encoded += character;
     } else {
-      encoded += '%';
+      // RFC 3986 section 2.1: the digits are in upper case.
+      constexpr std::string_view digits = "0123456789ABCDEF";
       const auto byte = static_cast<Byte>(character);
-      encoded += to_hex({&byte, 1});
+      encoded += {'%', digits[byte >> 4], digits[byte & 0xf]};
     }
   }
   return encoded;

@@ -11,7 +11,7 @@ TEST(Percent, IsDecodedAndEncoded) {
   EXPECT_FALSE(decode_percent("%", true));
   EXPECT_FALSE(decode_percent("%4", true));
   EXPECT_FALSE(decode_percent("%zz", true));
-  EXPECT_EQ(encode_percent("a/b c:\xff"), "a%2fb%20c%3a%ff");
+  EXPECT_EQ(encode_percent("a/b c:\xff"), "a%2Fb%20c%3A%FF");
   EXPECT_EQ(decode_percent(encode_percent("1893456000:k1.abc"), false), "1893456000:k1.abc");
 }
 

@@ -5,13 +5,14 @@
 
 #include "base/bytes.hpp"
 #include "base/crypto.hpp"
+#include "base/markup.hpp"
 #include "sip/params.hpp"
 
 namespace turnpike::ims {
 namespace {
 
 std::string attribute(std::string_view name, std::string_view value) {
-  return ' ' + std::string{name} + "=\"" + xml_escaped(value) + '"';
+  return ' ' + std::string{name} + "=\"" + escape_markup(value) + '"';
 }
 
 // The same at each notification, as the RFC wants it, and unlike that of another identity.
@@ -34,41 +35,17 @@ void append_contact(std::string& xml, const Binding& binding, std::string_view i
          attribute("expires",
                    std::to_string(is_end(binding.event) ? 0 : whole_seconds(binding.expires_at - now.mono))) +
          attribute("callid", binding.call_id) + attribute("cseq", std::to_string(binding.cseq)) + ">\n";
-  xml += "      <uri>" + xml_escaped(binding.contact) + "</uri>\n";
+  xml += "      <uri>" + escape_markup(binding.contact) + "</uri>\n";
   const auto params = sip::Params::parse(binding.params, sip::ParamStyle::header, 64);
   if (params)
     params->for_each([&](const sip::Param& param) {
       xml += "      <unknown-param" + attribute("name", param.name) + '>' +
-             xml_escaped(param.value.value_or("")) + "</unknown-param>\n";
+             escape_markup(param.value.value_or("")) + "</unknown-param>\n";
     });
   xml += "    </contact>\n";
 }
 
 }  // namespace
-
-std::string xml_escaped(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        // XML 1.0 has no way to write other control characters.
-        escaped += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
-    }
-  }
-  return escaped;
-}
 
 std::string format_reg_info(std::uint32_t version, const std::vector<std::string>& impus,
                             const Registration* registration, const std::vector<Binding>& ended, Now now) {

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/time.hpp"
@@ -14,7 +13,5 @@ namespace turnpike::ims {
 // Full state of each identity of the set. No registration: "init", or "terminated" where contacts have ended.
 std::string format_reg_info(std::uint32_t version, const std::vector<std::string>& impus,
                             const Registration* registration, const std::vector<Binding>& ended, Now now);
-
-std::string xml_escaped(std::string_view text);
 
 }  // namespace turnpike::ims

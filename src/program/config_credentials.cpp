@@ -153,6 +153,7 @@ std::optional<credentials::TokenSettings> read_token(TableReader table, const st
                                         {{"rfc7635", credentials::MacKeyRule::rfc7635},
                                          {"coturn16", credentials::MacKeyRule::coturn16},
                                          {"auto", credentials::MacKeyRule::automatic}});
+  table.boolean("browser_form", settings.browser_form);
   read_policy(table, settings.policy);
   table.finish();
   return settings;

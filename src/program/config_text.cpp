@@ -150,7 +150,9 @@ std::string format_token(const credentials::TokenSettings& token) {
     if (key.not_after != WallTime::max()) text += fmt::format(", not_after = {}", format_time(key.not_after));
     text += " },\n";
   }
-  return text + fmt::format("]\nmac_key = \"{}\"\n", name_of(token.mac_key)) + format_policy(token.policy);
+  return text +
+         fmt::format("]\nmac_key = \"{}\"\nbrowser_form = {}\n", name_of(token.mac_key), token.browser_form) +
+         format_policy(token.policy);
 }
 
 std::string format_credentials(const credentials::RegistrySettings& settings) {

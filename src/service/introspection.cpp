@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/percent.hpp"
 #include "jose/claims.hpp"
 #include "jose/json.hpp"
 #include "service/signed_token_checker.hpp"
@@ -17,26 +18,10 @@ namespace {
 namespace asio = boost::asio;
 using OnAnswer = std::function<void(epcscf::TokenAnswer)>;
 
-// application/x-www-form-urlencoded, as RFC 6749 appendix B has it.
-std::string encode_form(std::string_view text) {
-  std::string encoded;
-  for (const char character : text) {
-    const bool is_plain = (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
-                          (character >= '0' && character <= '9') || character == '-' || character == '.' ||
-                          character == '_' || character == '*';
-    if (is_plain) {
-      encoded += character;
-    } else {
-      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(character));
-    }
-  }
-  return encoded;
-}
-
 // RFC 6749 section 2.3.1: both parts are form-encoded before they are joined.
 std::string make_basic_authorization(const IntrospectionSettings& settings) {
   const std::string joined =
-      encode_form(settings.client_id) + ":" + encode_form(settings.client_secret.reveal_text());
+      encode_percent(settings.client_id) + ":" + encode_percent(settings.client_secret.reveal_text());
   return "Basic " + to_base64(as_bytes(joined));
 }
 
@@ -153,7 +138,7 @@ void IntrospectingChecker::Core::ask(const std::string& token, const crypto::Sha
                       .fields = {{"Authorization", make_basic_authorization(settings_)},
                                  {"Content-Type", "application/x-www-form-urlencoded"},
                                  {"Accept", "application/json"}},
-                      .body = "token=" + encode_form(token) + "&token_type_hint=access_token",
+                      .body = "token=" + encode_percent(token) + "&token_type_hint=access_token",
                       .is_repeatable = true};
   // The client belongs to this object, and answers nobody after its end.
   client_->send(std::move(request), [this, hash](const HttpAnswer& answer) { on_answer(hash, answer); });

@@ -4,6 +4,7 @@
 
 #include "base/bytes.hpp"
 #include "base/crypto.hpp"
+#include "base/markup.hpp"
 #include "waf/endpoints.hpp"
 
 namespace turnpike::waf {
@@ -52,52 +53,27 @@ Response make_page(const Settings& settings, unsigned status, std::string_view h
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<title>{0} - {1}</title>\n<style>{2}</style>\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n{3}</main>\n"
       "</body>\n</html>\n",
-      escape_html(heading), escape_html(settings.title), style, content);
+      escape_markup(heading), escape_markup(settings.title), style, content);
   return response;
 }
 
 std::string format_problem(std::string_view problem) {
-  return problem.empty() ? ""
-                         : fmt::format("<p class=\"problem\" role=\"alert\">{}</p>\n", escape_html(problem));
+  return problem.empty()
+             ? ""
+             : fmt::format("<p class=\"problem\" role=\"alert\">{}</p>\n", escape_markup(problem));
 }
 
 std::string format_form_start(const PageContext& page, std::string_view path) {
   return fmt::format(
       "<form method=\"post\" action=\"{}\">\n<input type=\"hidden\" name=\"request\" value=\"{}\">\n"
       "<input type=\"hidden\" name=\"mark\" value=\"{}\">\n",
-      escape_html(page.settings.issuer + std::string{path}), escape_html(page.query), escape_html(page.mark));
+      escape_markup(page.settings.issuer + std::string{path}), escape_markup(page.query),
+      escape_markup(page.mark));
 }
 
 std::string_view name_of(const Client& client) { return client.name.empty() ? client.id : client.name; }
 
 }  // namespace
-
-std::string escape_html(std::string_view text) {
-  std::string escaped;
-  escaped.reserve(text.size());
-  for (const char character : text) {
-    switch (character) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += character;
-    }
-  }
-  return escaped;
-}
 
 Response make_login_page(const PageContext& page, std::string_view name, std::string_view problem,
                          unsigned status) {
@@ -112,8 +88,8 @@ Response make_login_page(const PageContext& page, std::string_view name, std::st
           "<input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" "
           "maxlength=\"{}\" required{}>\n"
           "<button class=\"first\" type=\"submit\">Log in</button>\n</form>\n",
-          format_problem(problem), escape_html(name_of(page.client)),
-          format_form_start(page, endpoint::login), escape_html(name), page.settings.limits.name_bytes_max,
+          format_problem(problem), escape_markup(name_of(page.client)),
+          format_form_start(page, endpoint::login), escape_markup(name), page.settings.limits.name_bytes_max,
           name.empty() ? " autofocus" : "", page.settings.limits.password_bytes_max,
           name.empty() ? "" : " autofocus"),
       page.redirect_uri);
@@ -125,7 +101,7 @@ Response make_consent_page(const PageContext& page, std::string_view user_name, 
   for (const std::string& token : scope) {
     const auto found = page.settings.scopes.find(token);
     items += fmt::format("<li>{}</li>\n",
-                         escape_html(found == page.settings.scopes.end() ? token : found->second));
+                         escape_markup(found == page.settings.scopes.end() ? token : found->second));
   }
   return make_page(
       page.settings, 200, "Allow access?",
@@ -134,8 +110,8 @@ Response make_consent_page(const PageContext& page, std::string_view user_name, 
           "{}<button class=\"first\" type=\"submit\" name=\"decision\" value=\"allow\">Allow</button>\n"
           "<button type=\"submit\" name=\"decision\" value=\"deny\">Deny</button>\n</form>\n"
           "<p><a href=\"{}\">Log in as somebody else</a></p>\n",
-          escape_html(name_of(page.client)), escape_html(user_name), items,
-          format_form_start(page, endpoint::consent), escape_html(other_user_uri)),
+          escape_markup(name_of(page.client)), escape_markup(user_name), items,
+          format_form_start(page, endpoint::consent), escape_markup(other_user_uri)),
       page.redirect_uri);
 }
 

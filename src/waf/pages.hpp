@@ -1,7 +1,6 @@
 #pragma once
 // The pages that people see: plain HTML without scripts, which works with the keyboard and a screen reader.
 
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,8 +9,6 @@
 #include "waf/settings.hpp"
 
 namespace turnpike::waf {
-
-std::string escape_html(std::string_view text);
 
 // What a page needs to know of its request.
 struct PageContext {
