@@ -24,6 +24,7 @@
 #include "service/sip_endpoint.hpp"
 #include "service/token_settings.hpp"
 #include "service/waf_node.hpp"
+#include "store/waf_ledger.hpp"
 #include "turn/settings.hpp"
 
 namespace turnpike::program {
@@ -69,9 +70,10 @@ struct ApiConfig {
 struct WafConfig {
   HttpDoor door{};
   std::string database{};
-  Secret secret{};                            // what machine and database are keyed with is derived from it
-  service::WafNodeSettings node{};            // without listeners, key and TURN servers
-  std::size_t connections_max = 1000;         // of each listener
+  Secret secret{};                     // what machine and database are keyed with is derived from it
+  service::WafNodeSettings node{};     // without listeners, key and TURN servers
+  std::size_t connections_max = 1000;  // of each listener
+  store::WafLedgerLimits ledger{.audit_for = std::chrono::hours{24 * 366}};
   std::vector<std::string> turn_uris{};       // those of the relays unless set
   std::vector<std::string> turn_resources{};  // URIs that mean the TURN server too
 };

@@ -40,6 +40,16 @@ constexpr std::array lifetimes{
     Lifetime{"clock_skew_seconds", &waf::Lifetimes::clock_skew, 0, 600},
 };
 
+struct LockRule {
+  const char* key;
+  waf::AttemptRule waf::LockRules::* member;
+};
+constexpr std::array lock_rules{
+    LockRule{"per_user_and_source", &waf::LockRules::per_user_and_source},
+    LockRule{"per_user", &waf::LockRules::per_user},
+    LockRule{"per_source", &waf::LockRules::per_source},
+};
+
 Secret derive(const Secret& secret, std::string_view purpose) {
   return Secret{crypto::hmac_sha256(secret.reveal(), as_bytes(purpose))};
 }
@@ -99,6 +109,36 @@ void read_keys(TableReader table, waf::KeyRules& rules) {
   table.finish();
 }
 
+void read_locks(TableReader table, waf::LockRules& to) {
+  for (const LockRule& rule : lock_rules) {
+    waf::AttemptRule& of_rule = to.*rule.member;
+    TableReader entry = table.sub_table(rule.key);
+    entry.number("failures", of_rule.failures_max, 1, 1'000'000);
+    entry.seconds("memory_seconds", of_rule.memory, 1, 31 * day);
+    entry.seconds("lock_seconds", of_rule.lock, 1, day);
+    entry.seconds("lock_max_seconds", of_rule.lock_max, 1, 31 * day);
+    if (of_rule.lock > of_rule.lock_max)
+      entry.complain("lock_max_seconds", line_of(entry, "lock_max_seconds"),
+                     fmt::format("found {}, allowed: at least lock_seconds, {}", of_rule.lock_max.count(),
+                                 of_rule.lock.count()));
+    entry.finish();
+  }
+  table.finish();
+}
+
+// OWASP's advice of 2023 begins at 2^17 with p = 1, or the same work in other shapes; ln=15,r=8,p=3 is one.
+void read_passwords(TableReader table, PasswordCost& to) {
+  constexpr std::uint64_t bytes_max = std::uint64_t{256} << 20;
+  table.number("log2_n", to.log2_n, 10, 21);
+  table.number("r", to.r, 1, 32);
+  table.number("p", to.p, 1, 16);
+  if (const std::uint64_t bytes = std::uint64_t{128} * to.r << to.log2_n; bytes > bytes_max)
+    table.complain("log2_n", line_of(table, "log2_n"),
+                   fmt::format("found {} MiB for each check (128 * r * 2^log2_n bytes), allowed: at most {}",
+                               bytes >> 20, bytes_max >> 20));
+  table.finish();
+}
+
 void read_waf_limits(TableReader table, WafConfig& waf) {
   service::WafNodeSettings& node = waf.node;
   table.number("connections_total", waf.connections_max, 1, many);
@@ -106,6 +146,11 @@ void read_waf_limits(TableReader table, WafConfig& waf) {
   table.number("logins_waiting", node.passwords_waiting_max, 1, 10'000);
   table.number("sessions_per_user", node.waf.limits.sessions_per_user_max, 1, 10'000);
   table.number("authorizations_per_user", node.waf.limits.families_per_user_max, 1, 10'000);
+  table.number("audit_entries", waf.ledger.audit_max, 1, 100'000'000);
+  table.number("audit_entries_of_strangers", waf.ledger.audit_strangers_max, 1, 100'000'000);
+  std::chrono::seconds days{waf.ledger.audit_for / day};
+  table.seconds("audit_days", days, 0, 36'600);
+  waf.ledger.audit_for = days * day;
   table.finish();
 }
 
@@ -134,6 +179,9 @@ void read_machine(TableReader& table, waf::Settings& settings) {
   read_list(table, "origins", settings.cors_origins,
             "a list of origins whose pages may ask for tokens, such as \"https://wic.example\"");
   table.boolean("dpop_requires_nonce", settings.dpop_requires_nonce);
+  read_prefixes(table, "trusted_proxies", settings.trusted_proxies);
+  read_locks(table.sub_table("locks"), settings.locks);
+  read_passwords(table.sub_table("passwords"), settings.password_cost);
   read_scopes(table, settings);
   read_lifetimes(table.sub_table("lifetimes"), settings.lifetimes);
   read_keys(table.sub_table("keys"), settings.keys);
@@ -195,17 +243,29 @@ void read_waf(TableReader table, Config& config, const std::filesystem::path& fo
 namespace {
 
 std::string format_machine(const waf::Settings& settings) {
+  std::vector<std::string> proxies;
+  for (const IpPrefix& proxy : settings.trusted_proxies) proxies.push_back(proxy.to_string());
   std::string text = fmt::format(
-      "issuer = {}\ntitle = {}\naudience = {}\nresources = {}\norigins = {}\ndpop_requires_nonce = {}\n",
+      "issuer = {}\ntitle = {}\naudience = {}\nresources = {}\norigins = {}\ndpop_requires_nonce = {}\n"
+      "trusted_proxies = {}\n",
       quote(settings.issuer), quote(settings.title), quote(settings.registration.audience),
       quote_all(settings.registration.resources), quote_all(settings.cors_origins),
-      settings.dpop_requires_nonce);
+      settings.dpop_requires_nonce, quote_all(proxies));
   text += "\n[waf.scopes]\n";
   for (const auto& [name, words] : settings.scopes)
     text += fmt::format("{} = {}\n", quote(name), quote(words));
   text += "\n[waf.lifetimes]\n";
   for (const Lifetime& lifetime : lifetimes)
     text += fmt::format("{} = {}\n", lifetime.key, (settings.lifetimes.*lifetime.member).count());
+  for (const LockRule& rule : lock_rules) {
+    const waf::AttemptRule& of_rule = settings.locks.*rule.member;
+    text += fmt::format(
+        "\n[waf.locks.{}]\nfailures = {}\nmemory_seconds = {}\nlock_seconds = {}\nlock_max_seconds = {}\n",
+        rule.key, of_rule.failures_max, of_rule.memory.count(), of_rule.lock.count(),
+        of_rule.lock_max.count());
+  }
+  text += fmt::format("\n[waf.passwords]\nlog2_n = {}\nr = {}\np = {}\n", settings.password_cost.log2_n,
+                      settings.password_cost.r, settings.password_cost.p);
   return text +
          fmt::format(
              "\n[waf.keys]\nalgorithm = \"{}\"\nsigns_for_seconds = {}\npublished_before_seconds = {}\n",
@@ -224,9 +284,11 @@ std::string format_waf(const WafConfig& waf) {
                       quote_all(waf.turn_resources));
   return text + fmt::format(
                     "\n[waf.limits]\nconnections_total = {}\nrequests_per_second_per_source = {}\n"
-                    "logins_waiting = {}\nsessions_per_user = {}\nauthorizations_per_user = {}\n",
+                    "logins_waiting = {}\nsessions_per_user = {}\nauthorizations_per_user = {}\n"
+                    "audit_entries = {}\naudit_entries_of_strangers = {}\naudit_days = {}\n",
                     waf.connections_max, node.requests_per_second_per_source, node.passwords_waiting_max,
-                    node.waf.limits.sessions_per_user_max, node.waf.limits.families_per_user_max);
+                    node.waf.limits.sessions_per_user_max, node.waf.limits.families_per_user_max,
+                    waf.ledger.audit_max, waf.ledger.audit_strangers_max, waf.ledger.audit_for.count() / day);
 }
 
 std::string describe_waf(const Config& config) {

@@ -35,6 +35,16 @@ title = "IMS example"
 resources = ["https://epcscf.ims.example/"]
 origins = ["https://wic.example"]
 dpop_requires_nonce = false
+trusted_proxies = ["192.0.2.0/24", "2001:db8::1/128"]
+[waf.locks.per_user_and_source]
+failures = 3
+memory_seconds = 60
+lock_seconds = 10
+lock_max_seconds = 20
+[waf.passwords]
+log2_n = 16
+r = 4
+p = 2
 [waf.turn]
 uris = ["turn:turn.ims.example:3478?transport=udp"]
 resources = ["https://turn.ims.example/"]
@@ -53,6 +63,9 @@ requests_per_second_per_source = 20
 logins_waiting = 3
 sessions_per_user = 4
 authorizations_per_user = 5
+audit_entries = 1000
+audit_entries_of_strangers = 100
+audit_days = 30
 )";
 
 LoadedConfig parsed(std::string_view more, std::string_view before = relay) {
@@ -100,6 +113,15 @@ TEST(ConfigOfWaf, ReadsEverything) {
   EXPECT_EQ(node.waf.keys.signs_for, 7200s);
   EXPECT_EQ(node.waf.limits.sessions_per_user_max, 4U);
   EXPECT_EQ(node.waf.limits.families_per_user_max, 5U);
+  ASSERT_EQ(node.waf.trusted_proxies.size(), 2U);
+  EXPECT_EQ(node.waf.trusted_proxies.front().to_string(), "192.0.2.0/24");
+  EXPECT_EQ(node.waf.locks.per_user_and_source.failures_max, 3U);
+  EXPECT_EQ(node.waf.locks.per_user_and_source.lock_max, 20s);
+  EXPECT_EQ(node.waf.locks.per_user.failures_max, 50U) << "what is not named stays";
+  EXPECT_EQ(node.waf.password_cost, (PasswordCost{.log2_n = 16, .r = 4, .p = 2}));
+  EXPECT_EQ(loaded.config.waf->ledger.audit_max, 1000U);
+  EXPECT_EQ(loaded.config.waf->ledger.audit_strangers_max, 100U);
+  EXPECT_EQ(loaded.config.waf->ledger.audit_for, 30 * 24h);
 }
 
 TEST(ConfigOfWaf, PrintsWhatItReads) {
@@ -146,6 +168,14 @@ TEST(ConfigOfWaf, SaysWhatIsWrong) {
             (Lines{"t.toml:14: waf.scopes.a b: found a name that is no scope, allowed: one without spaces"}));
   EXPECT_EQ(problems_after(std::string{least} + "[waf.keys]\nsigns_for_seconds = 3600\n"),
             (Lines{"t.toml:6: waf: a key is published for longer before it signs than it signs"}));
+  EXPECT_EQ(
+      problems_after(std::string{least} + "[waf.locks.per_user]\nlock_max_seconds = 5\n"),
+      (Lines{"t.toml:14: waf.locks.per_user.lock_max_seconds: found 5, allowed: at least lock_seconds, 60"}));
+  EXPECT_EQ(
+      problems_after(std::string{least} + "[waf.passwords]\nlog2_n = 20\n"),
+      (Lines{"t.toml:14: waf.passwords.log2_n: found 1024 MiB for each check (128 * r * 2^log2_n bytes), "
+             "allowed: at most 256"}));
+  EXPECT_EQ(problems_after(std::string{least} + "trusted_proxies = [\"proxy.example\"]\n").size(), 1U);
 }
 
 TEST(ConfigOfWaf, StandsAlone) {
@@ -175,6 +205,10 @@ origins = ["https://a.example"]
 access_token_seconds = 60
 [waf.limits]
 sessions_per_user = 3
+[waf.locks.per_source]
+failures = 9
+[waf.passwords]
+p = 4
 )")
                           .config;
   EXPECT_EQ(settings_that_need_restart(before, soft), Lines{});

@@ -42,6 +42,10 @@ class ControlPlane {
   // With [epcscf.tokens] alone: what tokens are checked with; the error is one line about a file, and all
   // stays as it was. Who is trusted is told by reconfigure().
   std::expected<void, std::string> reconfigure_tokens(const service::TokenSettings& tokens);
+  // With [waf] alone; the error is one line, and all stays as it was.
+  std::expected<void, std::string> change_waf_secret(const WafConfig& waf) {
+    return waf_->change_secret(waf);
+  }
   void drain();
   // Clients are sent away first, then the home core ends.
   void stop();

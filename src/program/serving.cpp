@@ -56,7 +56,8 @@ bool is_fixed_of_api(std::string_view section, std::string_view key) {
 
 bool is_fixed_of_waf(std::string_view section, std::string_view key) {
   if (section == "waf.limits")
-    return key == "connections_total" || key == "requests_per_second_per_source" || key == "logins_waiting";
+    return key == "connections_total" || key == "requests_per_second_per_source" || key == "logins_waiting" ||
+           key.starts_with("audit_");
   return section == "waf" &&
          (key == "listen" || key == "allow_cleartext" || key == "issuer" || key == "database");
 }
@@ -300,7 +301,7 @@ void take_in_issuing(ApiConfig& running, ApiConfig& read) {
   running.door.key = std::move(read.door.key);
 }
 
-// The issuer and the secret stay those of what was given out.
+// The issuer stays that of what was given out; the secret was seen to before.
 void take_in_issuing(WafConfig& running, WafConfig& read) {
   read.node.waf.issuer = std::move(running.node.waf.issuer);
   running.node.waf = std::move(read.node.waf);
@@ -319,7 +320,14 @@ void Serving::take_in_control_plane(Config& read, ReloadOutcome& outcome) {
     outcome.warnings.push_back(done.error());
   };
   if (config_.api && read.api) take_in_issuing(*config_.api, *read.api);
-  if (config_.waf && read.waf) take_in_issuing(*config_.waf, *read.waf);
+  if (config_.waf && read.waf) {
+    if (!read.waf->secret.equals(config_.waf->secret.reveal())) {
+      const auto done = control_plane_->change_waf_secret(*read.waf);
+      warn(done);
+      if (done) config_.waf->secret = std::move(read.waf->secret);
+    }
+    take_in_issuing(*config_.waf, *read.waf);
+  }
   if (config_.epcscf && read.epcscf) {
     EpcscfConfig& running = *config_.epcscf;
     take_in_issuing(running, *read.epcscf);

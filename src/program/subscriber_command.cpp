@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/secret.hpp"
+#include "program/account_command.hpp"
 #include "program/config_command.hpp"
 #include "program/text_file.hpp"
 #include "store/subscriber_book.hpp"
@@ -153,86 +154,56 @@ constexpr const char* import_help =
     "All of the file is added, or nothing; each problem is named with its place.\n";
 
 // Where the subscribers are: the file itself, or the configuration that names it.
-struct BookOptions {
-  std::optional<std::string> database{};
-  std::optional<std::string> config{};
+class BookPlace {
+ public:
+  explicit BookPlace(Command& command) {
+    command.text("--database", names_->database, "the file of the subscribers")
+        .text("--config", names_->config, "the configuration whose [ims] database it is");
+  }
+  template <typename Action>
+  Answer with(bool /*may_create*/, const Action& action) const {
+    auto database = find_database(names_->database, names_->config);
+    return database ? action(*database) : database.error();
+  }
+
+ private:
+  struct Names {
+    std::optional<std::string> database{};
+    std::optional<std::string> config{};
+  };
+  std::shared_ptr<Names> names_ = std::make_shared<Names>();
 };
-using SharedBook = std::shared_ptr<BookOptions>;
 
-void book_options(Command& command, const SharedBook& book) {
-  command.text("--database", book->database, "the file of the subscribers")
-      .text("--config", book->config, "the configuration whose [ims] database it is");
-}
-
-// Runs what needs the name of the file.
-template <typename Run>
-Answer with_database(const BookOptions& book, const Run& run) {
-  const auto database = find_database(book.database, book.config);
-  return database ? run(*database) : database.error();
-}
-
-void add_add(Command& subscriber) {
-  const auto book = std::make_shared<BookOptions>();
-  const auto options = std::make_shared<SubscriberAddOptions>();
-  Command add = subscriber.add("add", "Add a subscriber");
-  add.required_text("IMPI", options->impi, "the private identity: user@domain")
-      .texts("--impu", options->impus,
-             "a public identity, the default first; unset: sip: and the private one")
-      .text("--password-file", options->password_file, "SIP Digest: one line, - for standard input")
-      .text("--realm", options->realm, "of the password; the domain of the private identity if unset")
-      .text("--aka-k", options->k, "IMS AKA: K, 32 hexadecimal digits")
-      .text("--aka-opc", options->opc, "IMS AKA: OPc, 32 hexadecimal digits")
-      .text("--aka-amf", options->amf, "IMS AKA: AMF, 4 hexadecimal digits; 8000 if unset")
-      .text("--pool", options->pool, "the WWSF whose pool the identity belongs to")
-      .flag("--barred", options->is_barred, "may not register")
+void describe_add(Command& command, SubscriberAddOptions& options) {
+  command.required_text("IMPI", options.impi, "the private identity: user@domain")
+      .texts("--impu", options.impus, "a public identity, the default first; unset: sip: and the private one")
+      .text("--password-file", options.password_file, "SIP Digest: one line, - for standard input")
+      .text("--realm", options.realm, "of the password; the domain of the private identity if unset")
+      .text("--aka-k", options.k, "IMS AKA: K, 32 hexadecimal digits")
+      .text("--aka-opc", options.opc, "IMS AKA: OPc, 32 hexadecimal digits")
+      .text("--aka-amf", options.amf, "IMS AKA: AMF, 4 hexadecimal digits; 8000 if unset")
+      .text("--pool", options.pool, "the WWSF whose pool the identity belongs to")
+      .flag("--barred", options.is_barred, "may not register")
       .explain(add_help);
-  book_options(add, book);
-  add.on_run([book, options] {
-    return with_database(*book, [&](const auto& database) { return add_subscriber(database, *options); });
-  });
-}
-
-void add_list(Command& subscriber) {
-  const auto book = std::make_shared<BookOptions>();
-  const auto as_json = std::make_shared<bool>(false);
-  Command list = subscriber.add("list", "List the subscribers, without their secrets");
-  list.flag("--json", *as_json, "print JSON");
-  book_options(list, book);
-  list.on_run([book, as_json] {
-    return with_database(*book, [&](const auto& database) { return list_subscribers(database, *as_json); });
-  });
-}
-
-void add_remove(Command& subscriber) {
-  const auto book = std::make_shared<BookOptions>();
-  const auto impi = std::make_shared<std::string>();
-  Command remove = subscriber.add("remove", "Remove a subscriber; a registration ends by its time");
-  remove.required_text("IMPI", *impi, "the private identity");
-  book_options(remove, book);
-  remove.on_run([book, impi] {
-    return with_database(*book, [&](const auto& database) { return remove_subscriber(database, *impi); });
-  });
-}
-
-void add_import(Command& subscriber) {
-  const auto book = std::make_shared<BookOptions>();
-  const auto file = std::make_shared<std::string>();
-  Command import = subscriber.add("import", "Add all subscribers of a file");
-  import.required_text("FILE", *file, "what to read: .csv or .json").explain(import_help);
-  book_options(import, book);
-  import.on_run([book, file] {
-    return with_database(*book, [&](const auto& database) { return import_subscribers(database, *file); });
-  });
 }
 
 }  // namespace
 
 void add_subscriber_command(Command root) {
   Command subscriber = root.add("subscriber", "Keep the subscribers of the home core").require_command();
-  add_add(subscriber);
-  add_list(subscriber);
-  add_remove(subscriber);
-  add_import(subscriber);
+  add_account_command<BookPlace, SubscriberAddOptions>(subscriber, "add", "Add a subscriber", true,
+                                                       describe_add, add_subscriber);
+  add_list_command<BookPlace>(subscriber, "List the subscribers, without their secrets", list_subscribers);
+  add_named_command<BookPlace>(subscriber, "remove", "Remove a subscriber; a registration ends by its time",
+                               "IMPI", "the private identity", remove_subscriber);
+  add_account_command<BookPlace, NameOptions>(
+      subscriber, "import", "Add all subscribers of a file", true,
+      [](Command& command, NameOptions& options) {
+        command.required_text("FILE", options.name, "what to read: .csv or .json").explain(import_help);
+      },
+      [](const std::string& database, const NameOptions& options) {
+        return import_subscribers(database, options.name);
+      });
 }
 
 }  // namespace turnpike::program

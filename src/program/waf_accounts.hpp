@@ -1,10 +1,13 @@
 #pragma once
-// What `turnpike client` and `turnpike user` share: the ledger that [waf] of a configuration names, and the
-// relays, which a running server tells of tokens that ended with an account.
+// What `turnpike client`, `turnpike user` and `turnpike waf` share: the ledger that [waf] of a configuration
+// names. Whatever they change is noted in its audit trail, and a server that runs on it tells its relays of
+// tokens that ended.
 
+#include <chrono>
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,23 +22,43 @@ namespace turnpike::program {
 struct WafAccounts {
   Config config;
   std::unique_ptr<store::WafLedger> ledger;
+  std::chrono::milliseconds patience{2000};  // with a server that has to tell its relays
 
+  // Both the change and its entry, or neither; returns what `change` does.
+  template <typename Change>
+  auto record(const waf::AuditEntry& entry, const Change& change) {
+    ledger->begin();
+    auto result = change();
+    ledger->append_audit({&entry, 1});
+    ledger->commit();
+    return result;
+  }
   // What was done, or why not: then nothing was.
   [[nodiscard]] Answer conclude(std::string text) const;
-  // The server of this configuration, if one runs, has its relays end what these tokens hold open. Lines for
-  // the user.
-  [[nodiscard]] std::string tell_relays(const std::vector<waf::Issued>& ended, WallTime now) const;
+  // The same of a change that has ended tokens. Waits for the server that tells the relays.
+  [[nodiscard]] Answer conclude_end(std::string text, const std::vector<waf::Issued>& ended) const;
 };
+// By whoever has called the command.
+waf::AuditEntry make_command_entry(std::string event, WallTime now);
+
+// The [waf] of this configuration.
+std::expected<Config, Answer> require_waf(const std::optional<std::string>& config_file);
 // A command that only looks creates no file.
 std::expected<WafAccounts, Answer> open_accounts(const std::optional<std::string>& config_file,
                                                  bool may_create);
 
-using ConfigFile = std::shared_ptr<std::optional<std::string>>;
-ConfigFile waf_config_option(Command& command);  // --config
-template <typename Run>
-Answer with_accounts(const ConfigFile& file, bool may_create, const Run& run) {
-  auto accounts = open_accounts(*file, may_create);
-  return accounts ? run(*accounts) : accounts.error();
-}
+// For add_account_command().
+class WafPlace {
+ public:
+  explicit WafPlace(Command& command);
+  template <typename Action>
+  Answer with(bool may_create, const Action& action) const {
+    auto accounts = open_accounts(*file_, may_create);
+    return accounts ? action(*accounts) : accounts.error();
+  }
+
+ private:
+  std::shared_ptr<std::optional<std::string>> file_ = std::make_shared<std::optional<std::string>>();
+};
 
 }  // namespace turnpike::program

@@ -3,16 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <thread>
+
 #include "program/test_folder.hpp"
 #include "program/waf_client_command.hpp"
+#include "program/waf_settings.hpp"
 #include "program/waf_user_command.hpp"
 
 namespace turnpike::program {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr PasswordCost cheap{.log2_n = 4, .r = 1, .p = 1};
 
 struct Accounts {
   Accounts() {
@@ -23,11 +25,16 @@ issuer = "https://waf.ims.example"
 database = "waf.db"
 secret = "a-secret-of-thirty-two-characters"
 audience = "epcscf.ims.example"
+[waf.passwords]
+log2_n = 10
+r = 1
+p = 1
 )");
     password = folder.write("alice.password", "wonderland\n");
     auto opened = open_accounts(config, true);
     EXPECT_TRUE(opened) << opened.error().complaint;
     accounts.emplace(std::move(*opened));
+    accounts->patience = 0ms;
   }
   std::shared_ptr<const waf::Client> client(std::string_view id) { return accounts->ledger->find_client(id); }
 
@@ -50,8 +57,9 @@ TEST(WafAccounts, OfOneWhoOnlyLooksAreNotMade) {
 
 TEST(ClientCommand, AddsListsAndRemoves) {
   Accounts world;
-  Answer answer = add_client(
-      *world.accounts, {.id = "wic", .redirect_uris = {"https://wic.example/done"}, .is_trusted = true});
+  Answer answer =
+      add_client(*world.accounts,
+                 {.id = "wic", .redirect_uris = {"https://wic.example/done"}, .is_trusted = true}, world.now);
   EXPECT_EQ(answer.complaint, "");
   EXPECT_EQ(answer.text, "client wic added\n");
   const auto client = world.client("wic");
@@ -59,7 +67,7 @@ TEST(ClientCommand, AddsListsAndRemoves) {
   EXPECT_FALSE(client->needs_consent);
   EXPECT_EQ(client->scopes, (waf::Scope{"ims", "turn"}));
   EXPECT_TRUE(client->grants.contains(waf::GrantType::token_exchange));
-  EXPECT_EQ(add_client(*world.accounts, {.id = "wic"}).exit_status, exit_no);
+  EXPECT_EQ(add_client(*world.accounts, {.id = "wic"}, world.now).exit_status, exit_no);
   EXPECT_EQ(list_clients(*world.accounts, false).text,
             "wic                  none                 ims turn     "
             "authorization_code,refresh_token,token_exchange https://wic.example/done\n");
@@ -75,7 +83,7 @@ TEST(ClientCommand, ShowsASecretOnce) {
                                  .method = "client_secret_basic",
                                  .introspects = {"epcscf.ims.example"},
                                  .secret_to = file};
-  EXPECT_EQ(add_client(*world.accounts, options).text,
+  EXPECT_EQ(add_client(*world.accounts, options, world.now).text,
             "client epcscf added\nits secret is in " + file + "\n");
   std::string secret;
   std::ifstream{file} >> secret;
@@ -97,12 +105,12 @@ TEST(ClientCommand, ShowsASecretOnce) {
 
 TEST(ClientCommand, SaysWhatIsWrong) {
   Accounts world;
-  EXPECT_EQ(add_client(*world.accounts, {.id = "a", .grants = {"password"}}).complaint,
+  EXPECT_EQ(add_client(*world.accounts, {.id = "a", .grants = {"password"}}, world.now).complaint,
             "--grant: found \"password\", allowed: authorization_code, refresh_token, client_credentials, "
             "token_exchange, jwt_bearer");
-  EXPECT_EQ(add_client(*world.accounts, {.id = "a", .grants = {"client_credentials"}}).complaint,
+  EXPECT_EQ(add_client(*world.accounts, {.id = "a", .grants = {"client_credentials"}}, world.now).complaint,
             "the grant client_credentials needs a secret or a key");
-  EXPECT_EQ(add_client(*world.accounts, {.id = "a", .jwks_file = "nowhere"}).complaint,
+  EXPECT_EQ(add_client(*world.accounts, {.id = "a", .jwks_file = "nowhere"}, world.now).complaint,
             "--jwks-file nowhere: No such file or directory");
   EXPECT_EQ(rotate_client(*world.accounts, {.id = "a"}, world.now).exit_status, exit_no);
   EXPECT_EQ(list_clients(*world.accounts, false).text, "no clients\n") << "nothing was done";
@@ -112,7 +120,7 @@ TEST(UserCommand, AddsListsAndRemoves) {
   Accounts world;
   const UserAddOptions options{
       .name = "alice", .password_file = world.password, .id = "u-1", .impi = "alice@ims.example"};
-  EXPECT_EQ(add_user(*world.accounts, options, cheap).text, "user alice added\n");
+  EXPECT_EQ(add_user(*world.accounts, options, world.now).text, "user alice added\n");
   const auto user = world.accounts->ledger->find_user_by_name("alice");
   ASSERT_TRUE(user);
   EXPECT_EQ(user->identity.impus, std::vector<std::string>{"sip:alice@ims.example"});
@@ -121,15 +129,15 @@ TEST(UserCommand, AddsListsAndRemoves) {
             "alice                u-1                      alice@ims.example                "
             "sip:alice@ims.example\n");
   EXPECT_FALSE(list_users(*world.accounts, true).text.contains("scrypt"));
-  EXPECT_EQ(add_user(*world.accounts, options, cheap).exit_status, exit_no);
-  EXPECT_EQ(add_user(*world.accounts, {.name = "bob", .id = "u-1"}, cheap).exit_status, exit_no);
+  EXPECT_EQ(add_user(*world.accounts, options, world.now).exit_status, exit_no);
+  EXPECT_EQ(add_user(*world.accounts, {.name = "bob", .id = "u-1"}, world.now).exit_status, exit_no);
   EXPECT_EQ(remove_user(*world.accounts, "alice", world.now).exit_status, exit_ok);
   EXPECT_EQ(remove_user(*world.accounts, "alice", world.now).exit_status, exit_no);
 }
 
 TEST(UserCommand, RevokesWhatWasGivenWhenThePasswordChanges) {
   Accounts world;
-  add_user(*world.accounts, {.name = "alice", .password_file = world.password, .id = "u-1"}, cheap);
+  add_user(*world.accounts, {.name = "alice", .password_file = world.password, .id = "u-1"}, world.now);
   const waf::Family family{
       .id = "f", .client = "wic", .user = "u-1", .authenticated_at = world.now, .ends_at = world.now + 1h};
   const waf::Issued token{.id = "t",
@@ -144,16 +152,110 @@ TEST(UserCommand, RevokesWhatWasGivenWhenThePasswordChanges) {
       world.accounts->ledger->open_family(family, waf::digest_of("r"), std::array{token}, 9, world.now)
           .is_open);
   const std::string next = world.folder.write("next", "looking-glass\n");
-  const Answer answer = change_password(*world.accounts, "alice", next, world.now, cheap);
+  const Answer answer = change_password(*world.accounts, {"alice", next}, world.now);
   EXPECT_EQ(answer.text,
             "the password of alice was changed, and all that was given to it revoked\n"
-            "the relays were not told, and let its TURN tokens in until they end, in 600 s at most\n");
+            "no server has told the relays yet: one that runs on this database does so at once, or when it "
+            "starts; until then they let its TURN tokens in, for 600 s at most\n");
   EXPECT_FALSE(world.accounts->ledger->find_issued("t", world.now));
   EXPECT_TRUE(matches_password(Secret::from_text("looking-glass"),
                                world.accounts->ledger->find_user_by_name("alice")->password));
   const std::string none = world.folder.write("none", "\n");
-  EXPECT_EQ(change_password(*world.accounts, "alice", none, world.now, cheap).complaint,
+  EXPECT_EQ(change_password(*world.accounts, {"alice", none}, world.now).complaint,
             "--password-file " + none + ": found nothing, allowed: a password");
+}
+
+// What alice was given: a TURN token.
+void give_token(Accounts& world) {
+  add_user(*world.accounts, {.name = "alice", .password_file = world.password, .id = "u-1"}, world.now);
+  add_client(*world.accounts, {.id = "wic", .redirect_uris = {"https://wic.example/done"}}, world.now);
+  const waf::Family family{
+      .id = "f", .client = "wic", .user = "u-1", .authenticated_at = world.now, .ends_at = world.now + 1h};
+  const waf::Issued token{.id = "t",
+                          .kind = waf::IssuedKind::turn,
+                          .family = "f",
+                          .client = "wic",
+                          .subject = "u-1",
+                          .turn_subject = "s",
+                          .issued_at = world.now,
+                          .ends_at = world.now + 600s};
+  store::WafLedger& ledger = *world.accounts->ledger;
+  ASSERT_TRUE(ledger.open_family(family, waf::digest_of("r"), std::array{token}, 9, world.now).is_open);
+}
+
+TEST(UserCommand, CutsOffWhoIsDisabled) {
+  Accounts world;
+  give_token(world);
+  store::WafLedger& ledger = *world.accounts->ledger;
+  EXPECT_TRUE(disable_user(*world.accounts, "alice", world.now).text.starts_with("user alice disabled, "));
+  EXPECT_FALSE(ledger.find_user("u-1")->is_enabled);
+  EXPECT_FALSE(ledger.find_issued("t", world.now));
+  EXPECT_FALSE(ledger.find_family("f", world.now));
+  EXPECT_EQ(ledger.find_revoked(0, world.now).batches.size(), 1U) << "for the server that tells the relays";
+  EXPECT_TRUE(list_users(*world.accounts, false).text.contains("  disabled"));
+  EXPECT_EQ(disable_user(*world.accounts, "alice", world.now).exit_status, exit_no);
+  EXPECT_EQ(enable_user(*world.accounts, "alice", world.now).exit_status, exit_ok);
+  EXPECT_TRUE(ledger.find_user("u-1")->is_enabled);
+  EXPECT_EQ(enable_user(*world.accounts, "alice", world.now).exit_status, exit_no);
+  EXPECT_EQ(enable_user(*world.accounts, "bob", world.now).complaint, "there is no user bob");
+  EXPECT_EQ(disable_user(*world.accounts, "bob", world.now).complaint, "there is no user bob");
+}
+
+TEST(UserCommand, WaitsForTheServerThatTellsTheRelays) {
+  Accounts world;
+  give_token(world);
+  world.accounts->patience = 10s;
+  auto server =
+      store::WafLedger::open(world.folder / "waf.db", make_waf_storage_key(*world.accounts->config.waf));
+  ASSERT_TRUE(server);
+  std::thread serving{[&] {
+    waf::Revoked revoked;
+    while (revoked.batches.empty()) revoked = (*server)->find_revoked(0, world.now);
+    (*server)->note_told(revoked.position);
+  }};
+  const Answer answer = disable_user(*world.accounts, "alice", world.now);
+  serving.join();
+  EXPECT_TRUE(answer.text.ends_with("its TURN tokens were taken back at the relays\n")) << answer.text;
+}
+
+TEST(UserCommand, WithdrawsAConsentWithWhatItAllowed) {
+  Accounts world;
+  give_token(world);
+  world.accounts->ledger->put_consent({.user = "u-1", .client = "wic", .scope = {"ims"}});
+  const Answer answer = withdraw_consent(*world.accounts, {"alice", "wic"}, world.now);
+  EXPECT_TRUE(answer.text.starts_with("the consent was withdrawn; what wic was given by alice is revoked\n"));
+  EXPECT_FALSE(world.accounts->ledger->find_consent("u-1", "wic"));
+  EXPECT_FALSE(world.accounts->ledger->find_issued("t", world.now));
+  EXPECT_TRUE(world.accounts->ledger->find_user("u-1")->is_enabled);
+  EXPECT_TRUE(withdraw_consent(*world.accounts, {"alice", "wic"}, world.now)
+                  .text.starts_with("there was no consent"));
+  EXPECT_EQ(withdraw_consent(*world.accounts, {"bob", "wic"}, world.now).complaint, "there is no user bob");
+  EXPECT_EQ(withdraw_consent(*world.accounts, {"alice", "x"}, world.now).complaint, "there is no client x");
+}
+
+TEST(UserCommand, HashesAtTheCostThatIsConfigured) {
+  Accounts world;
+  add_user(*world.accounts, {.name = "alice", .password_file = world.password}, world.now);
+  EXPECT_TRUE(world.accounts->ledger->find_user_by_name("alice")->password.contains("ln=10,r=1,p=1"));
+}
+
+TEST(AccountCommands, AreInTheAuditTrail) {
+  Accounts world;
+  give_token(world);
+  rotate_client(*world.accounts, {.id = "wic"}, world.now);
+  disable_user(*world.accounts, "alice", world.now);
+  remove_client(*world.accounts, "wic", world.now);
+  remove_user(*world.accounts, "alice", world.now);
+  std::vector<std::string> events;
+  for (const waf::AuditEntry& entry : world.accounts->ledger->last_audit_entries(9)) {
+    EXPECT_EQ(entry.remote, "command");
+    EXPECT_TRUE(entry.detail.starts_with("by ")) << entry.detail;
+    EXPECT_EQ(entry.at, world.now);
+    events.push_back(entry.event + ' ' + (entry.client.empty() ? entry.subject : entry.client));
+  }
+  EXPECT_EQ(events, (std::vector<std::string>{"user_removed u-1", "client_removed wic", "user_disabled u-1",
+                                              "client_added wic", "user_added u-1"}))
+      << "what was refused is not among them";
 }
 
 }  // namespace

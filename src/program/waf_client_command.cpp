@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/random.hpp"
+#include "program/account_command.hpp"
 #include "program/text_file.hpp"
 #include "waf/account_rules.hpp"
 
@@ -122,9 +123,18 @@ Json to_json(const waf::Client& client) {
           {"enabled", client.is_enabled}};
 }
 
+void keep_client(WafAccounts& accounts, const waf::Client& client, const char* event, WallTime now) {
+  waf::AuditEntry entry = make_command_entry(event, now);
+  entry.client = client.id;
+  accounts.record(entry, [&] {
+    accounts.ledger->put_client(client);
+    return true;
+  });
+}
+
 }  // namespace
 
-Answer add_client(WafAccounts& accounts, const ClientAddOptions& options) {
+Answer add_client(WafAccounts& accounts, const ClientAddOptions& options, WallTime now) {
   auto client = make_client(options);
   if (!client) return refuse(client.error());
   if (accounts.ledger->find_client(client->id)) return say_no("there is a client " + client->id + " already");
@@ -141,7 +151,7 @@ Answer add_client(WafAccounts& accounts, const ClientAddOptions& options) {
     if (!told) return refuse(told.error());
     text += *told;
   }
-  accounts.ledger->put_client(*client);
+  keep_client(accounts, *client, "client_added", now);
   return accounts.conclude(std::move(text));
 }
 
@@ -174,16 +184,17 @@ Answer rotate_client(WafAccounts& accounts, const ClientRotateOptions& options, 
   client.secrets.insert(client.secrets.begin(), secret.kept);
   const auto told = hand_over(secret, options.secret_to);
   if (!told) return refuse(told.error());
-  accounts.ledger->put_client(client);
+  keep_client(accounts, client, "client_rotated", now);
   return accounts.conclude(
       *told + fmt::format("the older one is good for {} s, and then refused\n", options.overlap_seconds));
 }
 
 Answer remove_client(WafAccounts& accounts, const std::string& id, WallTime now) {
   if (!accounts.ledger->find_client(id)) return say_no("there is no client " + id);
-  const auto ended = accounts.ledger->remove_client(id, now);
-  return accounts.conclude("client " + id + " removed, with all that it was given\n" +
-                           accounts.tell_relays(ended, now));
+  waf::AuditEntry entry = make_command_entry("client_removed", now);
+  entry.client = id;
+  const auto ended = accounts.record(entry, [&] { return accounts.ledger->remove_client(id, now); });
+  return accounts.conclude_end("client " + id + " removed, with all that it was given\n", ended);
 }
 
 // --- the command line -------------------------------------------------------------------------------------
@@ -196,75 +207,53 @@ constexpr const char* add_help =
     "    --introspects epcscf.ims.example --secret-to var/introspection.secret\n"
     "A secret is made here, and shown once: the database has a digest of it.\n";
 
-void add_add(Command& client) {
-  const auto options = std::make_shared<ClientAddOptions>();
-  Command add = client.add("add", "Register a client");
-  add.required_text("ID", options->id, "its client_id")
-      .text("--name", options->name, "what users are shown; the ID if unset")
-      .choice("--method", options->method,
+void describe_add(Command& command, ClientAddOptions& options) {
+  command.required_text("ID", options.id, "its client_id")
+      .text("--name", options.name, "what users are shown; the ID if unset")
+      .choice("--method", options.method,
               {"none", "client_secret_basic", "client_secret_post", "private_key_jwt"},
               "how it proves who it is")
-      .texts("--redirect-uri", options->redirect_uris, "where codes may be sent, to the letter")
-      .texts("--grant", options->grants,
+      .texts("--redirect-uri", options.redirect_uris, "where codes may be sent, to the letter")
+      .texts("--grant", options.grants,
              "authorization_code, refresh_token, client_credentials, token_exchange or jwt_bearer; with a "
              "redirect URI the first two and token_exchange if unset")
-      .text("--scope", options->scope, "what it may ask for")
-      .texts("--audience", options->audiences, "for whom its tokens may be; for all if unset")
-      .texts("--introspects", options->introspects, "audiences of the tokens that it may ask about")
-      .text("--wwsf", options->wwsf, "the WWSF that its users come by way of")
-      .text("--jwks-file", options->jwks_file, "its key set, for private_key_jwt")
-      .text("--secret-to", options->secret_to, "the file that its secret is written to; unset: it is printed")
-      .flag("--trusted", options->is_trusted, "its users are not asked whether they agree")
-      .flag("--requires-dpop", options->requires_dpop, "its registration tokens are bound to a key")
-      .flag("--exchanges-for-others", options->exchanges_for_others,
+      .text("--scope", options.scope, "what it may ask for")
+      .texts("--audience", options.audiences, "for whom its tokens may be; for all if unset")
+      .texts("--introspects", options.introspects, "audiences of the tokens that it may ask about")
+      .text("--wwsf", options.wwsf, "the WWSF that its users come by way of")
+      .text("--jwks-file", options.jwks_file, "its key set, for private_key_jwt")
+      .text("--secret-to", options.secret_to, "the file that its secret is written to; unset: it is printed")
+      .flag("--trusted", options.is_trusted, "its users are not asked whether they agree")
+      .flag("--requires-dpop", options.requires_dpop, "its registration tokens are bound to a key")
+      .flag("--exchanges-for-others", options.exchanges_for_others,
             "it may exchange tokens that other clients were given")
       .explain(add_help);
-  add.on_run([file = waf_config_option(add), options] {
-    return with_accounts(file, true, [&](WafAccounts& accounts) { return add_client(accounts, *options); });
-  });
 }
 
-void add_list(Command& client) {
-  const auto as_json = std::make_shared<bool>(false);
-  Command list = client.add("list", "List the clients, without their secrets");
-  list.flag("--json", *as_json, "print JSON");
-  list.on_run([file = waf_config_option(list), as_json] {
-    return with_accounts(file, false,
-                         [&](WafAccounts& accounts) { return list_clients(accounts, *as_json); });
-  });
-}
-
-void add_rotate(Command& client) {
-  const auto options = std::make_shared<ClientRotateOptions>();
-  Command rotate = client.add("rotate", "Make a client's next secret");
-  rotate.required_text("ID", options->id, "its client_id")
-      .number("--overlap", options->overlap_seconds, 0, 31'536'000, "seconds for which the older one is good")
-      .text("--secret-to", options->secret_to, "the file that it is written to; unset: it is printed");
-  rotate.on_run([file = waf_config_option(rotate), options] {
-    return with_accounts(file, false, [&](WafAccounts& accounts) {
-      return rotate_client(accounts, *options, read_clocks().wall);
-    });
-  });
-}
-
-void add_remove(Command& client) {
-  const auto id = std::make_shared<std::string>();
-  Command remove = client.add("remove", "Remove a client, and revoke what it was given");
-  remove.required_text("ID", *id, "its client_id");
-  remove.on_run([file = waf_config_option(remove), id] {
-    return with_accounts(
-        file, false, [&](WafAccounts& accounts) { return remove_client(accounts, *id, read_clocks().wall); });
-  });
+void describe_rotate(Command& command, ClientRotateOptions& options) {
+  command.required_text("ID", options.id, "its client_id")
+      .number("--overlap", options.overlap_seconds, 0, 31'536'000, "seconds for which the older one is good")
+      .text("--secret-to", options.secret_to, "the file that it is written to; unset: it is printed");
 }
 
 }  // namespace
 
 void add_client_command(Command root) {
   Command client = root.add("client", "Keep the clients of the WAF").require_command();
-  add_add(client);
-  add_list(client);
-  add_rotate(client);
-  add_remove(client);
+  add_account_command<WafPlace, ClientAddOptions>(client, "add", "Register a client", true, describe_add,
+                                                  [](WafAccounts& accounts, const ClientAddOptions& options) {
+                                                    return add_client(accounts, options, read_clocks().wall);
+                                                  });
+  add_list_command<WafPlace>(client, "List the clients, without their secrets", list_clients);
+  add_account_command<WafPlace, ClientRotateOptions>(
+      client, "rotate", "Make a client's next secret", false, describe_rotate,
+      [](WafAccounts& accounts, const ClientRotateOptions& options) {
+        return rotate_client(accounts, options, read_clocks().wall);
+      });
+  add_named_command<WafPlace>(client, "remove", "Remove a client, and revoke what it was given", "ID",
+                              "its client_id", [](WafAccounts& accounts, const std::string& id) {
+                                return remove_client(accounts, id, read_clocks().wall);
+                              });
 }
 
 }  // namespace turnpike::program

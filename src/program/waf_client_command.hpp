@@ -34,7 +34,7 @@ struct ClientRotateOptions {
   std::optional<std::string> secret_to{};
 };
 
-Answer add_client(WafAccounts& accounts, const ClientAddOptions& options);
+Answer add_client(WafAccounts& accounts, const ClientAddOptions& options, WallTime now);
 Answer list_clients(WafAccounts& accounts, bool as_json);
 Answer rotate_client(WafAccounts& accounts, const ClientRotateOptions& options, WallTime now);
 Answer remove_client(WafAccounts& accounts, const std::string& id, WallTime now);

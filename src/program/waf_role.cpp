@@ -57,7 +57,8 @@ void WafReports::on_ledger_failed(std::string_view what, Now now) {
 std::expected<std::unique_ptr<WafRole>, std::string> WafRole::open(const Config& config, Log& log,
                                                                    metrics::Registry& metrics) {
   std::unique_ptr<WafRole> role{new WafRole{log, metrics}};
-  auto ledger = store::WafLedger::open(config.waf->database, make_waf_storage_key(*config.waf));
+  auto ledger =
+      store::WafLedger::open(config.waf->database, make_waf_storage_key(*config.waf), config.waf->ledger);
   if (!ledger) return std::unexpected("the WAF: " + ledger.error());
   role->ledger_ = std::move(*ledger);
   auto node = service::WafNode::open(make_waf_node_settings(config), *role->ledger_, role->reports_);
@@ -65,6 +66,16 @@ std::expected<std::unique_ptr<WafRole>, std::string> WafRole::open(const Config&
   role->node_ = std::move(*node);
   role->listeners_ = config.waf->door.listeners;
   return role;
+}
+
+std::expected<void, std::string> WafRole::change_secret(const WafConfig& config) {
+  const Secret key = make_waf_storage_key(config);
+  std::expected<std::size_t, std::string> changed;
+  const auto change = [&] { changed = ledger_->change_key(key); };
+  if (!loop().ask(change)) change();  // the loop does not run: nobody else uses the ledger
+  if (!changed) return std::unexpected("waf.secret stays as it was: " + changed.error());
+  log_.info("waf_secret_changed", {{"keys_encrypted_anew", *changed}});
+  return {};
 }
 
 std::expected<void, std::string> WafRole::reconfigure(const Config& config) {

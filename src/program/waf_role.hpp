@@ -44,13 +44,17 @@ class WafRole {
   void start(service::RelayPort* relays) { node_->start(relays); }
   void stop() { node_->stop(); }
 
+  // From the thread that has started it: encrypts what the database holds with another secret, from which
+  // reconfigure() then derives everything else. The error is one line, and all stays as it was.
+  std::expected<void, std::string> change_secret(const WafConfig& config);
   // From the thread that has started it. The error is one line about the certificate, whose old one stays.
   std::expected<void, std::string> reconfigure(const Config& config);
   [[nodiscard]] std::vector<std::string> listeners() const;  // "https:192.0.2.1:8445"
 
  private:
-  WafRole(Log& log, metrics::Registry& metrics) : reports_(log, metrics) {}
+  WafRole(Log& log, metrics::Registry& metrics) : log_(log), reports_(log, metrics) {}
 
+  Log& log_;
   WafReports reports_;
   std::unique_ptr<store::WafLedger> ledger_{};
   std::unique_ptr<service::WafNode> node_{};

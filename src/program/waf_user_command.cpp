@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/random.hpp"
+#include "program/account_command.hpp"
 #include "program/text_file.hpp"
 #include "waf/account_rules.hpp"
 
@@ -38,9 +39,29 @@ Json to_json(const waf::User& user) {
           {"enabled", user.is_enabled}};
 }
 
+const PasswordCost& cost_of(const WafAccounts& accounts) {
+  return accounts.config.waf->node.waf.password_cost;
+}
+
+waf::AuditEntry make_entry(const char* event, const waf::User& user, WallTime now) {
+  waf::AuditEntry entry = make_command_entry(event, now);
+  entry.subject = user.id;
+  entry.detail += ", name " + user.name;
+  return entry;
+}
+
+// Changes the account, and takes everything back that it was given.
+std::vector<waf::Issued> cut_off(WafAccounts& accounts, const char* event, const waf::User& user,
+                                 WallTime now) {
+  return accounts.record(make_entry(event, user, now), [&] {
+    accounts.ledger->put_user(user);
+    return accounts.ledger->revoke_user(user.id, now);
+  });
+}
+
 }  // namespace
 
-Answer add_user(WafAccounts& accounts, const UserAddOptions& options, const PasswordCost& cost) {
+Answer add_user(WafAccounts& accounts, const UserAddOptions& options, WallTime now) {
   SystemRandom random;
   waf::User user{.id = options.id ? *options.id : to_base64url(random.draw<16>()),
                  .name = options.name,
@@ -54,13 +75,16 @@ Answer add_user(WafAccounts& accounts, const UserAddOptions& options, const Pass
   if (accounts.ledger->find_user(user.id))
     return say_no("there is a user with the id " + user.id + " already");
   if (options.password_file) {
-    auto hash = make_hash(*options.password_file, cost);
+    auto hash = make_hash(*options.password_file, cost_of(accounts));
     if (!hash) return refuse(hash.error());
     user.password = std::move(*hash);
   }
   if (const auto problems = waf::find_problems(user); !problems.empty())
     return refuse(fmt::format("{}", fmt::join(problems, "\n")));
-  accounts.ledger->put_user(user);
+  accounts.record(make_entry("user_added", user, now), [&] {
+    accounts.ledger->put_user(user);
+    return true;
+  });
   return accounts.conclude("user " + user.name + " added\n");
 }
 
@@ -83,25 +107,61 @@ Answer list_users(WafAccounts& accounts, bool as_json) {
 Answer remove_user(WafAccounts& accounts, const std::string& name, WallTime now) {
   const auto user = accounts.ledger->find_user_by_name(name);
   if (!user) return say_no("there is no user " + name);
-  const auto ended = accounts.ledger->remove_user(user->id, now);
-  return accounts.conclude("user " + name + " removed, and all that was given to it revoked\n" +
-                           accounts.tell_relays(ended, now));
+  const auto ended = accounts.record(make_entry("user_removed", *user, now),
+                                     [&] { return accounts.ledger->remove_user(user->id, now); });
+  return accounts.conclude_end("user " + name + " removed, and all that was given to it revoked\n", ended);
 }
 
 // Whoever knew the old one is logged out of everything.
-Answer change_password(WafAccounts& accounts, const std::string& name, const std::string& password_file,
-                       WallTime now, const PasswordCost& cost) {
-  const auto found = accounts.ledger->find_user_by_name(name);
-  if (!found) return say_no("there is no user " + name);
-  auto hash = make_hash(password_file, cost);
+Answer change_password(WafAccounts& accounts, const UserPasswordOptions& options, WallTime now) {
+  const auto found = accounts.ledger->find_user_by_name(options.name);
+  if (!found) return say_no("there is no user " + options.name);
+  auto hash = make_hash(options.password_file, cost_of(accounts));
   if (!hash) return refuse(hash.error());
   waf::User user = *found;
   user.password = std::move(*hash);
-  accounts.ledger->put_user(user);
-  const auto ended = accounts.ledger->revoke_user(user.id, now);
-  return accounts.conclude("the password of " + name +
-                           " was changed, and all that was given to it revoked\n" +
-                           accounts.tell_relays(ended, now));
+  const auto ended = cut_off(accounts, "password_changed", user, now);
+  return accounts.conclude_end(
+      "the password of " + user.name + " was changed, and all that was given to it revoked\n", ended);
+}
+
+Answer disable_user(WafAccounts& accounts, const std::string& name, WallTime now) {
+  const auto found = accounts.ledger->find_user_by_name(name);
+  if (!found) return say_no("there is no user " + name);
+  if (!found->is_enabled) return say_no("the user " + name + " is disabled already");
+  waf::User user = *found;
+  user.is_enabled = false;
+  const auto ended = cut_off(accounts, "user_disabled", user, now);
+  return accounts.conclude_end("user " + name + " disabled, and all that was given to it revoked\n", ended);
+}
+
+Answer enable_user(WafAccounts& accounts, const std::string& name, WallTime now) {
+  const auto found = accounts.ledger->find_user_by_name(name);
+  if (!found) return say_no("there is no user " + name);
+  if (found->is_enabled) return say_no("the user " + name + " is enabled already");
+  waf::User user = *found;
+  user.is_enabled = true;
+  accounts.record(make_entry("user_enabled", user, now), [&] {
+    accounts.ledger->put_user(user);
+    return true;
+  });
+  return accounts.conclude("user " + name + " enabled; logging in again gives new tokens\n");
+}
+
+Answer withdraw_consent(WafAccounts& accounts, const WithdrawConsentOptions& options, WallTime now) {
+  const auto user = accounts.ledger->find_user_by_name(options.name);
+  if (!user) return say_no("there is no user " + options.name);
+  if (!accounts.ledger->find_client(options.client)) return say_no("there is no client " + options.client);
+  const bool had_consent = accounts.ledger->find_consent(user->id, options.client).has_value();
+  waf::AuditEntry entry = make_entry("consent_withdrawn", *user, now);
+  entry.client = options.client;
+  const auto ended =
+      accounts.record(entry, [&] { return accounts.ledger->remove_consent(user->id, options.client, now); });
+  return accounts.conclude_end(
+      fmt::format("{}; what {} was given by {} is revoked\n",
+                  had_consent ? "the consent was withdrawn" : "there was no consent to withdraw",
+                  options.client, options.name),
+      ended);
 }
 
 // --- the command line -------------------------------------------------------------------------------------
@@ -111,65 +171,57 @@ constexpr const char* add_help =
     "Examples:\n"
     "  printf %s wonderland | turnpike user add alice --password-file - --impi alice@ims.example \\\n"
     "    --config turnpike.toml\n";
+constexpr const char* name_help = "what is typed at the login page";
 
-void add_add(Command& user) {
-  const auto options = std::make_shared<UserAddOptions>();
-  Command add = user.add("add", "Add a user");
-  add.required_text("NAME", options->name, "what is typed at the login page")
-      .text("--password-file", options->password_file,
+void describe_add(Command& command, UserAddOptions& options) {
+  command.required_text("NAME", options.name, name_help)
+      .text("--password-file", options.password_file,
             "one line, - for standard input; unset: only another identity provider logs the user in")
-      .text("--id", options->id, "the \"sub\" of tokens; random if unset")
-      .text("--impi", options->impi, "the private identity; without one there is nothing to register")
-      .texts("--impu", options->impus,
-             "a public identity, the default first; unset: sip: and the private one")
-      .text("--wwsf", options->wwsf, "the WWSF that the identity belongs to")
-      .flag("--pool", options->is_pool_identity, "the identity is lent from the pool of that WWSF")
+      .text("--id", options.id, "the \"sub\" of tokens; random if unset")
+      .text("--impi", options.impi, "the private identity; without one there is nothing to register")
+      .texts("--impu", options.impus, "a public identity, the default first; unset: sip: and the private one")
+      .text("--wwsf", options.wwsf, "the WWSF that the identity belongs to")
+      .flag("--pool", options.is_pool_identity, "the identity is lent from the pool of that WWSF")
       .explain(add_help);
-  add.on_run([file = waf_config_option(add), options] {
-    return with_accounts(file, true, [&](WafAccounts& accounts) { return add_user(accounts, *options); });
-  });
 }
 
-void add_list(Command& user) {
-  const auto as_json = std::make_shared<bool>(false);
-  Command list = user.add("list", "List the users, without their passwords");
-  list.flag("--json", *as_json, "print JSON");
-  list.on_run([file = waf_config_option(list), as_json] {
-    return with_accounts(file, false, [&](WafAccounts& accounts) { return list_users(accounts, *as_json); });
-  });
+void describe_password(Command& command, UserPasswordOptions& options) {
+  command.required_text("NAME", options.name, name_help)
+      .required_text("--password-file", options.password_file, "one line, - for standard input");
 }
 
-void add_remove(Command& user) {
-  const auto name = std::make_shared<std::string>();
-  Command remove = user.add("remove", "Remove a user, and revoke what was given to it");
-  remove.required_text("NAME", *name, "what is typed at the login page");
-  remove.on_run([file = waf_config_option(remove), name] {
-    return with_accounts(
-        file, false, [&](WafAccounts& accounts) { return remove_user(accounts, *name, read_clocks().wall); });
-  });
+void describe_withdraw(Command& command, WithdrawConsentOptions& options) {
+  command.required_text("NAME", options.name, name_help)
+      .required_text("--client", options.client, "the client_id of the application");
 }
 
-void add_password(Command& user) {
-  const auto name = std::make_shared<std::string>();
-  const auto password_file = std::make_shared<std::string>();
-  Command password = user.add("password", "Change a user's password, and revoke what was given to it");
-  password.required_text("NAME", *name, "what is typed at the login page")
-      .required_text("--password-file", *password_file, "one line, - for standard input");
-  password.on_run([file = waf_config_option(password), name, password_file] {
-    return with_accounts(file, false, [&](WafAccounts& accounts) {
-      return change_password(accounts, *name, *password_file, read_clocks().wall);
-    });
-  });
+// Actions are given the time.
+template <typename Options>
+auto now_of_day(Answer (*action)(WafAccounts&, const Options&, WallTime)) {
+  return [action](WafAccounts& accounts, const Options& options) {
+    return action(accounts, options, read_clocks().wall);
+  };
 }
 
 }  // namespace
 
 void add_user_command(Command root) {
   Command user = root.add("user", "Keep the users of the WAF").require_command();
-  add_add(user);
-  add_list(user);
-  add_remove(user);
-  add_password(user);
+  add_account_command<WafPlace, UserAddOptions>(user, "add", "Add a user", true, describe_add,
+                                                now_of_day(add_user));
+  add_list_command<WafPlace>(user, "List the users, without their passwords", list_users);
+  add_named_command<WafPlace>(user, "remove", "Remove a user, and revoke what was given to it", "NAME",
+                              name_help, now_of_day(remove_user));
+  add_account_command<WafPlace, UserPasswordOptions>(
+      user, "password", "Change a user's password, and revoke what was given to it", false, describe_password,
+      now_of_day(change_password));
+  add_named_command<WafPlace>(user, "disable", "Let a user log in no more, and revoke what was given to it",
+                              "NAME", name_help, now_of_day(disable_user));
+  add_named_command<WafPlace>(user, "enable", "Let a user log in again", "NAME", name_help,
+                              now_of_day(enable_user));
+  add_account_command<WafPlace, WithdrawConsentOptions>(
+      user, "withdraw-consent", "Ask a user again about a client, and revoke what the user has given to it",
+      false, describe_withdraw, now_of_day(withdraw_consent));
 }
 
 }  // namespace turnpike::program

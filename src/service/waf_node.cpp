@@ -11,19 +11,24 @@
 #include "base/source_limiter.hpp"
 #include "service/alarm.hpp"
 #include "waf/endpoints.hpp"
+#include "waf/forwarded.hpp"
 #include "waf/server.hpp"
+#include "waf/visit.hpp"
 
 namespace turnpike::service {
 namespace {
 
-waf::Request to_request(ServedRequest served) {
+constexpr std::chrono::seconds retry_after{5};
+
+waf::Request to_request(ServedRequest served, const std::vector<IpPrefix>& trusted_proxies) {
+  const IpAddress remote = waf::find_client_address(served.fields, served.peer.remote.ip, trusted_proxies);
   const auto question = served.target.find('?');
   return {.method = std::move(served.method),
           .path = served.target.substr(0, question),
           .query = question == std::string::npos ? std::string{} : served.target.substr(question + 1),
           .fields = std::move(served.fields),
           .body = std::move(served.body),
-          .remote = served.peer.remote.ip,
+          .remote = remote,
           .certificate_names = std::move(served.peer.names)};
 }
 
@@ -61,17 +66,18 @@ class WafNode::Impl {
         observer_(observer),
         keys_(std::move(keys)),
         limiter_(settings_.requests_per_second_per_source, random_.next_u64()),
-        alarm_(loop_, [this] { keep_up(); }) {
+        upkeep_(loop_, [this] { keep_up(); }),
+        look_(loop_, [this] { look_elsewhere(); }) {
     server_.emplace(settings_.waf, ledger_, keys_);
   }
   ~Impl() { stop(); }
 
   std::expected<void, std::string> listen() {
     for (const HttpServerSettings& listener : settings_.listeners) {
-      auto http = HttpServer::start(loop_.context(), listener,
-                                    [this](ServedRequest request, HttpServer::Respond respond) {
-                                      answer({to_request(std::move(request)), std::move(respond)});
-                                    });
+      auto http = HttpServer::start(
+          loop_.context(), listener, [this](ServedRequest request, HttpServer::Respond respond) {
+            answer({to_request(std::move(request), settings_.waf.trusted_proxies), std::move(respond)});
+          });
       if (!http) return std::unexpected("the WAF: " + http.error());
       http_.push_back(std::move(*http));
     }
@@ -80,6 +86,7 @@ class WafNode::Impl {
   void start(RelayPort* relays) {
     relays_ = relays;
     keep_up();
+    look_elsewhere();
     worker_.start("waf-passwords");
     loop_.start("waf");
   }
@@ -92,10 +99,38 @@ class WafNode::Impl {
     const Now now = read_clocks();
     ledger_.forget_ended(now.wall);
     const waf::Lifetimes& lifetimes = settings_.waf.lifetimes;
-    if (keys_.rotate(ledger_, settings_.waf.keys, lifetimes.access_token + lifetimes.clock_skew, now.wall))
+    ledger_.begin();
+    const bool has_changed =
+        keys_.rotate(ledger_, settings_.waf.keys, lifetimes.access_token + lifetimes.clock_skew, now.wall);
+    ledger_.commit();
+    std::chrono::seconds next = settings_.upkeep_every;
+    if (const auto failure = ledger_.take_failure()) {
+      observer_.on_ledger_failed(*failure, now);
+      // A key that is not kept must not sign: nothing could verify that after a restart.
+      if (has_changed) read_keys(now);
+      next = std::min(next, retry_after);
+    } else if (has_changed) {
       observer_.on_keys_changed(now);
-    if (const auto failure = ledger_.take_failure()) observer_.on_ledger_failed(*failure, now);
-    alarm_.set(now.mono + settings_.upkeep_every, now.mono);
+    }
+    upkeep_.set(now.mono + next, now.mono);
+  }
+
+  // What commands have done beside this process, or another process on the same ledger.
+  void look_elsewhere() {
+    const Now now = read_clocks();
+    if (ledger_.has_changed_elsewhere()) {
+      read_keys(now);
+      tell_revoked(now);
+    }
+    tell_failure(now);
+    look_.set(now.mono + settings_.look_every, now.mono);
+  }
+  void read_keys(Now now) {
+    auto keys = waf::KeyRing::open(ledger_);
+    if (!keys) return observer_.on_ledger_failed(keys.error(), now);
+    if (keys->has_same_keys(keys_)) return;
+    keys_ = *std::move(keys);
+    observer_.on_keys_changed(now);
   }
   void reconfigure(waf::Settings settings) {
     const auto work = [&] {
@@ -174,13 +209,36 @@ class WafNode::Impl {
                          .remote = call.request.remote},
                         now);
     if (outcome.failure) observer_.on_ledger_failed(*outcome.failure, now);
-    for (const credentials::Revocation& revocation : outcome.revocations) revoke(revocation, now);
+    if (!outcome.revocations.empty()) tell_revoked(now);
     call.respond(
         {.status = response.status, .fields = std::move(response.fields), .body = std::move(response.body)});
   }
-  void revoke(const credentials::Revocation& revocation, Now now) {
-    if (relays_ == nullptr) return observer_.on_revoked(false, now);
-    relays_->revoke(revocation, [this](bool is_done) { observer_.on_revoked(is_done, read_clocks()); });
+  // All that the ledger has beyond what they were told.
+  void tell_revoked(Now now) {
+    const waf::Revoked revoked = ledger_.find_revoked(told_, now.wall);
+    tell_failure(now);
+    std::vector<credentials::Revocation> revocations;
+    for (const waf::RevokedBatch& batch : revoked.batches)
+      waf::add_revocations(settings_.waf, batch.tokens, batch.was_single, revocations);
+    told_ = revoked.position;
+    if (revocations.empty()) return;
+    const auto waits_for = std::make_shared<std::size_t>(revocations.size());
+    for (const credentials::Revocation& revocation : revocations) {
+      if (relays_ == nullptr) {
+        observer_.on_revoked(false, now);
+        continue;
+      }
+      relays_->revoke(revocation, [this, waits_for, position = told_](bool is_done) {
+        observer_.on_revoked(is_done, read_clocks());
+        if (!is_done || --*waits_for > 0) return;
+        ledger_.note_told(position);
+        tell_failure(read_clocks());
+      });
+    }
+  }
+  // Of what no request has asked for, so that none is answered as if it had failed.
+  void tell_failure(Now now) {
+    if (const auto failure = ledger_.take_failure()) observer_.on_ledger_failed(*failure, now);
   }
 
   WafNodeSettings settings_;
@@ -191,12 +249,14 @@ class WafNode::Impl {
   waf::KeyRing keys_;
   std::optional<waf::Server> server_{};
   SourceLimiter limiter_;
-  Alarm alarm_;
+  Alarm upkeep_;
+  Alarm look_;
   std::vector<std::unique_ptr<HttpServer>> http_{};
   Loop worker_{};
   bool is_checking_ = false;
   std::deque<Call> waiting_{};
   RelayPort* relays_ = nullptr;
+  std::int64_t told_ = 0;  // the position in the ledger
 };
 
 std::expected<std::unique_ptr<WafNode>, std::string> WafNode::open(WafNodeSettings settings,

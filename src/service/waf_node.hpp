@@ -26,6 +26,9 @@ struct WafNodeSettings {
   std::uint32_t requests_per_second_per_source = 200;  // more are answered with 429
   std::size_t passwords_waiting_max = 32;              // logins that wait for a check; more are told 503
   std::chrono::seconds upkeep_every{60};               // ended records are dropped, keys follow one another
+  // How soon it is noticed what others have done to the ledger: what was revoked, and keys that were
+  // replaced.
+  std::chrono::milliseconds look_every{250};
 };
 
 struct WafExchange {
@@ -59,7 +62,8 @@ class WafNode {
   WafNode& operator=(const WafNode&) = delete;
 
   Loop& loop();
-  // The port is called on the loop, answers there, and outlives that; null: there is no relay to tell.
+  // The port is called on the loop, answers there, and outlives that; null: there is no relay to tell. Relays
+  // are told of all that is revoked and has not ended, whoever has revoked it, and when.
   void start(RelayPort* relays);
   void stop();
 

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <mutex>
 
 #include "service/test_certificates.hpp"
 #include "service/test_notebook.hpp"
@@ -13,6 +15,7 @@ namespace turnpike::service {
 namespace {
 
 using nlohmann::json;
+using Strings = std::vector<std::string>;
 
 // Written down on the node's thread, read on the test's.
 class Notes final : public WafObserver, public TestNotebook {
@@ -56,6 +59,30 @@ class Relays final : public RelayPort, public TestNotebook {
 
  private:
   std::vector<std::string> revoked_{};
+};
+
+// Another process writes to it: done() is what that process sees.
+class SharedLedger final : public waf::MemoryLedger {
+ public:
+  bool has_changed_elsewhere() override {
+    const std::lock_guard lock{mutex_};
+    for (const auto& change : changes_) change(*this);
+    return !std::exchange(changes_, {}).empty();
+  }
+  void note_told(std::int64_t position) override {
+    MemoryLedger::note_told(position);
+    told_to_ = position;
+  }
+  void change(std::function<void(waf::MemoryLedger&)> action) {
+    const std::lock_guard lock{mutex_};
+    changes_.push_back(std::move(action));
+  }
+  [[nodiscard]] std::int64_t told_to() const { return told_to_; }
+
+ private:
+  std::mutex mutex_{};
+  std::vector<std::function<void(waf::MemoryLedger&)>> changes_{};
+  std::atomic<std::int64_t> told_to_ = 0;
 };
 
 // The node over https, with the accounts of waf::World, and clients of its own.
@@ -119,11 +146,14 @@ struct Site {
         send({.path = "/waf/authorize", .query = waf::format_form(waf::authorization_parameters())}));
     return browser;
   }
-  static waf::Request make_login(const waf::Browser& browser, std::string_view password) {
+  static waf::Request make_login(const waf::Browser& browser, std::string_view password,
+                                 const waf::Fields& more = {}) {
     waf::Parameters form = browser.form();
     form.emplace_back("name", "alice");
     form.emplace_back("password", password);
-    return post("/login", form, browser.fields());
+    waf::Fields fields = browser.fields();
+    fields.insert(fields.end(), more.begin(), more.end());
+    return post("/login", form, fields);
   }
   json log_in() {
     waf::Browser browser = open_login();
@@ -218,6 +248,119 @@ TEST(WafNode, CountsWhatNoRelayWasToldOf) {
       site.send(Site::post("/revoke", {{"token", tokens.at("access_token")}, {"client_id", "wic"}})).status,
       200U);
   EXPECT_TRUE(site.notes.wait([&] { return site.notes.unconfirmed() > 0; }));
+}
+
+TEST(WafNode, TellsTheRelaysWhatAnotherProcessHasRevoked) {
+  auto shared = std::make_unique<SharedLedger>();
+  SharedLedger& ledger = *shared;
+  Relays relays;
+  Site site{{}, &relays, std::move(shared)};
+  const json tokens = site.log_in();
+  const auto began = std::chrono::steady_clock::now();
+  ledger.change([](waf::MemoryLedger& it) { it.revoke_user("u-alice", read_clocks().wall); });
+  EXPECT_TRUE(site.notes.wait([&] { return site.notes.confirmed() > 0; }));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds{1});
+  EXPECT_EQ(relays.revoked().size(), 1U) << "by its subject";
+  EXPECT_EQ(json::parse(site.send(Site::post("/token", site.world.refresh_request(tokens))).body).at("error"),
+            "invalid_grant");
+  EXPECT_EQ(ledger.told_to(), 1) << "which a command waits for";
+  ledger.change([](waf::MemoryLedger& it) { it.put_client({.id = "new"}); });
+  ledger.change([](waf::MemoryLedger& it) { it.revoke_user("u-bob", read_clocks().wall); });
+  EXPECT_EQ(site.send({.path = "/waf/jwks"}).status, 200U);
+  EXPECT_EQ(relays.revoked().size(), 1U) << "once";
+}
+
+TEST(WafNode, TellsTheRelaysAtItsStartWhatWasRevokedBefore) {
+  auto shared = std::make_unique<SharedLedger>();
+  SharedLedger& ledger = *shared;
+  Relays relays;
+  const WallTime now = read_clocks().wall;
+  const waf::Issued token{.id = std::string(64, 'a'),
+                          .kind = waf::IssuedKind::turn,
+                          .client = "wic",
+                          .subject = "u-alice",
+                          .audience = std::string{waf::turn_name},
+                          .turn_subject = "s1",
+                          .issued_at = now,
+                          .ends_at = now + std::chrono::hours{1}};
+  ledger.change([](waf::MemoryLedger&) {});
+  Site site{[&](WafNodeSettings&, waf::World& world) {
+              EXPECT_TRUE(world.ledger.note_issued(std::array{token}, now));
+              world.ledger.revoke_issued(token.id, now);
+            },
+            &relays, std::move(shared)};
+  EXPECT_TRUE(site.notes.wait([&] { return site.notes.confirmed() > 0; }));
+  EXPECT_EQ(relays.revoked(), std::vector{token.id});
+}
+
+TEST(WafNode, TakesKeysThatWereReplacedElsewhere) {
+  auto shared = std::make_unique<SharedLedger>();
+  SharedLedger& ledger = *shared;
+  Site site{{}, nullptr, std::move(shared)};
+  const json tokens = site.log_in();
+  const auto published = [&] {
+    return json::parse(site.send({.path = "/waf/jwks"}).body).at("keys").at(0).value("kid", "");
+  };
+  const std::string leaked = published();
+  const int changes = site.notes.key_changes();
+  ledger.change([&](waf::MemoryLedger& it) {
+    auto ring = *waf::KeyRing::open(it);
+    EXPECT_TRUE(ring.replace(it, {}, std::chrono::seconds{3600}, leaked, read_clocks().wall));
+  });
+  EXPECT_TRUE(site.notes.wait([&] { return site.notes.key_changes() > changes; }));
+  EXPECT_NE(published(), leaked);
+  EXPECT_EQ(
+      json::parse(site.send(Site::post("/token", site.world.exchange_request(tokens))).body).at("error"),
+      "invalid_request")
+      << "what the leaked key has signed is no token any more";
+}
+
+TEST(WafNode, DoesNotSignWithAKeyThatCouldNotBeKept) {
+  struct FullLedger final : waf::MemoryLedger {
+    void put_signing_key(const waf::StoredKey& key) override {
+      if (is_full)
+        failure = "waf.db: database or disk is full";
+      else
+        MemoryLedger::put_signing_key(key);
+    }
+    std::optional<std::string> take_failure() override { return std::exchange(failure, std::nullopt); }
+    bool is_full = false;
+    std::optional<std::string> failure{};
+  };
+  auto full = std::make_unique<FullLedger>();
+  FullLedger& ledger = *full;
+  Site site{[&](WafNodeSettings&, waf::World&) { ledger.is_full = true; }, nullptr, std::move(full)};
+  EXPECT_EQ(site.notes.failures(), Strings{"waf.db: database or disk is full"});
+  EXPECT_EQ(site.send({.path = "/waf/jwks"}).body, R"({"keys":[]})");
+}
+
+TEST(WafNode, CountsClientsBehindAProxyByTheirOwnAddresses) {
+  Site site{[](WafNodeSettings& settings, waf::World& /*world*/) {
+    settings.waf.trusted_proxies = {*IpPrefix::parse("127.0.0.0/8")};
+  }};
+  const waf::Browser browser = site.open_login();
+  const auto from = [](std::string_view address) {
+    return waf::Fields{{"X-Forwarded-For", std::string{address}}};
+  };
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(site.send(Site::make_login(browser, "wrong", from("198.51.100.7"))).status, 403U);
+  EXPECT_EQ(site.send(Site::make_login(browser, "wonderland", from("198.51.100.7"))).status, 429U);
+  EXPECT_EQ(site.send(Site::make_login(browser, "wonderland", from("203.0.113.9, 198.51.100.7"))).status,
+            429U)
+      << "what is written in front changes nothing";
+  EXPECT_EQ(site.send(Site::make_login(browser, "wonderland", from("198.51.100.8"))).status, 303U);
+}
+
+TEST(WafNode, TakesNobodysWordForAnAddressUnlessItIsTold) {
+  Site site;
+  const waf::Browser browser = site.open_login();
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(site.send(Site::make_login(browser, "wrong",
+                                         {{"X-Forwarded-For", "198.51.100." + std::to_string(i)}}))
+                  .status,
+              403U);
+  EXPECT_EQ(site.send(Site::make_login(browser, "wonderland", {{"X-Forwarded-For", "198.51.100.99"}})).status,
+            429U);
 }
 
 TEST(WafNode, TellsOfALedgerThatFails) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <system_error>
 
+#include "base/percent.hpp"
 #include "store/database.hpp"
 
 namespace turnpike::store {
@@ -69,15 +70,23 @@ class Draft {
   std::string file_;
 };
 
-struct Close {
+struct CloseHandle {
   void operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 };
+
+// A log that lies there belongs to another database, and would be played into this one.
+Stored<void> check_free(const std::string& file) {
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+    if (std::error_code error; std::filesystem::exists(file + suffix, error))
+      return broken(file + suffix + " is there already");
+  return {};
+}
 
 Stored<void> copy(sqlite3& from, const std::string& file) {
   sqlite3* handle = nullptr;
   const int opened =
       sqlite3_open_v2(file.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, nullptr);
-  const std::unique_ptr<sqlite3, Close> to{handle};
+  const std::unique_ptr<sqlite3, CloseHandle> to{handle};
   if (opened != SQLITE_OK) return error_of(file, opened);
   sqlite3_backup* backup = sqlite3_backup_init(handle, "main", &from, "main");
   if (backup == nullptr) return error_of(file, sqlite3_extended_errcode(handle));
@@ -91,6 +100,15 @@ Stored<void> copy(sqlite3& from, const std::string& file) {
 
 }  // namespace
 
+Stored<void> Database::verify_file(const std::string& file) {
+  sqlite3* handle = nullptr;
+  const int opened =
+      sqlite3_open_v2(file.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, nullptr);
+  Database made{handle};
+  if (opened != SQLITE_OK) return error_of(file, opened);
+  return made.verify();
+}
+
 Stored<void> Database::verify() {
   auto statement = prepare("PRAGMA integrity_check(1)");
   if (!statement) return std::unexpected(statement.error());
@@ -100,21 +118,36 @@ Stored<void> Database::verify() {
 }
 
 Stored<void> Database::backup_to(const std::string& file) {
-  // A log that lies there belongs to another database, and would be played into this one.
-  for (const char* suffix : {"", "-wal", "-shm", "-journal"})
-    if (std::error_code error; std::filesystem::exists(file + suffix, error))
-      return broken(file + suffix + " is there already");
+  if (auto free = check_free(file); !free) return free;
   Draft draft{file};
   if (auto created = draft.create(); !created) return created;
   if (auto copied = copy(*database_, draft.file()); !copied) return copied;
-  {
-    sqlite3* handle = nullptr;
-    const int opened = sqlite3_open_v2(draft.file().c_str(), &handle,
-                                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, nullptr);
-    Database made{handle};
-    if (opened != SQLITE_OK) return error_of(draft.file(), opened);
-    if (auto verified = made.verify(); !verified) return verified;
-  }
+  if (auto verified = verify_file(draft.file()); !verified) return verified;
+  return draft.publish();
+}
+
+Stored<void> Database::restore(const std::string& copy_file, const std::string& file,
+                               FunctionRef<Stored<void>(const std::string&)> examine) {
+  if (auto free = check_free(file); !free) return free;
+  std::error_code error;
+  const auto log_size = std::filesystem::file_size(copy_file + "-wal", error);
+  if (!error && log_size > 0)
+    return broken(copy_file + "-wal lies beside it: somebody uses it, or it was copied without a backup");
+  // Read as a file that nobody writes to: nothing is made beside it, and its folder may be a read-only one.
+  sqlite3* handle = nullptr;
+  const std::string uri = "file:" + encode_percent(copy_file) + "?immutable=1";
+  const int opened = sqlite3_open_v2(uri.c_str(), &handle,
+                                     SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE, nullptr);
+  const std::unique_ptr<sqlite3, CloseHandle> from{handle};
+  if (opened != SQLITE_OK) return broken(sqlite3_errstr(opened));
+  Draft draft{file};
+  if (auto created = draft.create(); !created) return created;
+  if (auto copied = copy(*handle, draft.file()); !copied) return copied;
+  if (auto verified = verify_file(draft.file()); !verified) return verified;
+  if (auto examined = examine(draft.file()); !examined) return examined;
+  // What was changed must not stand in a log that has another name than the file will have.
+  if (std::filesystem::exists(draft.file() + "-wal", error))
+    return broken("the draft could not be written out");
   return draft.publish();
 }
 

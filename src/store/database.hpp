@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "base/function_ref.hpp"
 #include "base/time.hpp"
 
 struct sqlite3;       // NOLINT(readability-identifier-naming): the name that SQLite has
@@ -32,6 +33,11 @@ enum class StoreFault : std::uint8_t {
 struct StoreError {
   StoreFault fault{};
   std::string text{};
+
+  // A sentence for the operator.
+  [[nodiscard]] std::string describe(const std::string& file) const {
+    return file + ": " + text + (fault == StoreFault::busy ? " by another process; try again" : "");
+  }
 };
 template <typename T>
 using Stored = std::expected<T, StoreError>;
@@ -92,12 +98,17 @@ class Database {
   Stored<void> verify();
   // A copy as of now, while others read and write: whole and verified, or none. There must be no file yet.
   Stored<void> backup_to(const std::string& file);
+  // Puts a copy that nobody uses in the place of `file`, where nothing may be. `examine` is called with the
+  // name of a draft that it may open and change; where it refuses, nothing is there afterwards.
+  static Stored<void> restore(const std::string& copy, const std::string& file,
+                              FunctionRef<Stored<void>(const std::string&)> examine);
 
  private:
   struct Close {
     void operator()(sqlite3* database) const;
   };
   explicit Database(sqlite3* database) : database_(database) {}
+  static Stored<void> verify_file(const std::string& file);
   [[nodiscard]] Stored<std::int64_t> ask(std::string_view sql);
   Stored<std::size_t> find_version(const Schema& schema);
   Stored<void> migrate(const Schema& schema);

@@ -8,21 +8,6 @@
 namespace turnpike::store {
 namespace {
 
-constexpr std::string_view key_check = "key check";
-constexpr std::string_view key_check_text = "turnpike waf ledger";
-
-std::string name_of(std::string_view kid) { return "signing key " + std::string{kid}; }
-
-std::string describe(const std::string& file, const StoreError& error) {
-  std::string text = file + ": " + error.text;
-  if (error.fault == StoreFault::busy) text += " by another process; try again";
-  return text;
-}
-
-StoreError unreadable(const std::string& kid) {
-  return {StoreFault::broken, "the signing key " + kid + " does not open: it was changed, or is another's"};
-}
-
 waf::Attempts read_attempts(const Statement& row) {
   return {.failures = static_cast<std::uint32_t>(row.number(1)),
           .last_at = row.time(2),
@@ -40,39 +25,59 @@ std::expected<std::unique_ptr<WafLedger>, std::string> WafLedger::open(const std
   auto sealer = Sealer::make(key);
   if (!sealer) return std::unexpected(file + ": " + sealer.error());
   auto database = Database::open(file, waf_schema(), limits.file);
-  if (!database) return std::unexpected(describe(file, database.error()));
+  if (!database) return std::unexpected(database.error().describe(file));
   std::unique_ptr<WafLedger> ledger{
       new WafLedger{file, limits, *std::move(database), *std::move(sealer)}};  // its constructor is private
   if (auto checked = ledger->check_key(); !checked) return std::unexpected(std::move(checked.error()));
   return ledger;
 }
 
-std::expected<void, std::string> WafLedger::check_key() {
-  const bool is_right = write([&](Work& work) {
-    const auto opens = work.find(
-        "SELECT value FROM setting WHERE name = ?",
-        [&](const Statement& row) { return sealer_.open(key_check, row.bytes(0)).has_value(); }, key_check);
-    if (opens) return *opens;
-    work.run("INSERT INTO setting (name, value) VALUES (?, ?)", key_check,
-             sealer_.seal(key_check, as_bytes(key_check_text)));
-    return true;
-  });
-  if (failure_) return std::unexpected(*take_failure());
-  if (!is_right)
-    return std::unexpected(file_ + ": it was written with another key than the one that is configured");
-  signing_keys();
-  if (failure_) return std::unexpected(*take_failure());
-  return {};
-}
-
-std::expected<void, std::string> WafLedger::backup_to(const std::string& file) {
-  if (auto made = database_.backup_to(file); !made)
-    return std::unexpected("a backup of " + describe(file_, made.error()));
-  return {};
-}
-
 void WafLedger::fail(const StoreError& error) {
-  if (!failure_) failure_ = describe(file_, error);
+  if (!failure_) failure_ = error.describe(file_);
+}
+
+// --- transactions -----------------------------------------------------------------------------------------
+
+void WafLedger::begin() {
+  is_joined_ = true;
+  has_failed_ = false;
+}
+
+void WafLedger::commit() {
+  is_joined_ = false;
+  if (transaction_) close_transaction();
+}
+
+// The first of joined calls that writes takes the lock: those that only read wait for nobody.
+bool WafLedger::open_transaction() {
+  if (is_joined_ && has_failed_) return false;
+  if (transaction_) return true;
+  auto begun = Transaction::begin(database_);
+  if (!begun) {
+    drop_transaction(begun.error());
+    return false;
+  }
+  transaction_.emplace(*std::move(begun));
+  return true;
+}
+
+void WafLedger::drop_transaction(const StoreError& error) {
+  fail(error);
+  has_failed_ = true;
+  transaction_.reset();
+}
+
+bool WafLedger::close_transaction() {
+  if (is_joined_) return true;
+  const auto committed = transaction_->commit();
+  if (!committed) fail(committed.error());
+  transaction_.reset();
+  return committed.has_value();
+}
+
+bool WafLedger::has_changed_elsewhere() {
+  const std::int64_t version = read([](Work& work) { return work.number("PRAGMA data_version"); });
+  return std::exchange(data_version_, version) != version;
 }
 
 // --- accounts ---------------------------------------------------------------------------------------------
@@ -133,10 +138,6 @@ std::optional<waf::Consent> WafLedger::find_consent(std::string_view user, std::
 void WafLedger::put_consent(const waf::Consent& consent) {
   write_row("INSERT OR REPLACE INTO consent VALUES (?, ?, ?, ?)", consent.user, consent.client,
             pack(consent.scope), consent.given_at);
-}
-
-void WafLedger::remove_consent(std::string_view user, std::string_view client) {
-  write_row("DELETE FROM consent WHERE user = ? AND client = ?", user, client);
 }
 
 // --- sessions ---------------------------------------------------------------------------------------------
@@ -207,57 +208,6 @@ void WafLedger::forget_failures(std::string_view key) {
   write_row("DELETE FROM attempts WHERE key = ?", key);
 }
 
-// --- keys and the audit trail -----------------------------------------------------------------------------
-
-std::vector<waf::StoredKey> WafLedger::signing_keys() {
-  return read([&](Work& work) { return read_signing_keys(work); });
-}
-
-std::vector<waf::StoredKey> WafLedger::read_signing_keys(Work& work) const {
-  std::optional<StoreError> error;
-  auto keys = work.list("SELECT * FROM signing_key ORDER BY signs_from, kid", [&](const Statement& row) {
-    waf::StoredKey key{.kid = std::string{row.text(0)},
-                       .published_at = row.time(2),
-                       .signs_from = row.time(3),
-                       .signs_until = row.time(4),
-                       .published_until = row.time(5)};
-    auto jwk = sealer_.open(name_of(key.kid), row.bytes(1));
-    if (jwk)
-      key.jwk = *std::move(jwk);
-    else
-      error = unreadable(key.kid);
-    return key;
-  });
-  if (error) work.fail(*std::move(error));
-  return keys;
-}
-
-void WafLedger::put_signing_key(const waf::StoredKey& key) {
-  write_row("INSERT OR REPLACE INTO signing_key VALUES (?, ?, ?, ?, ?, ?)", key.kid,
-            sealer_.seal(name_of(key.kid), key.jwk.reveal()), key.published_at, key.signs_from,
-            key.signs_until, key.published_until);
-}
-
-void WafLedger::remove_signing_key(std::string_view kid) {
-  write_row("DELETE FROM signing_key WHERE kid = ?", kid);
-}
-
-void WafLedger::append_audit(const waf::AuditEntry& entry) {
-  write([&](Work& work) {
-    work.run("INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?)", entry.at, entry.event, entry.client,
-             entry.subject, entry.remote, entry.detail);
-    work.run("DELETE FROM audit WHERE id <= last_insert_rowid() - ?", limits_.audit_max);
-    return true;
-  });
-}
-
-std::vector<waf::AuditEntry> WafLedger::last_audit_entries(std::size_t count) {
-  return read([&](Work& work) {
-    return work.list("SELECT * FROM audit ORDER BY id DESC LIMIT ?", read_audit_entry,
-                     std::min<std::size_t>(count, limits_.audit_max));
-  });
-}
-
 // One table after another, so that no writer waits for long.
 void WafLedger::forget_ended(WallTime now) {
   for (const std::string_view sql :
@@ -268,6 +218,11 @@ void WafLedger::forget_ended(WallTime now) {
         "DELETE FROM once WHERE key IN (SELECT key FROM once WHERE until <= ? LIMIT ?)",
         "DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE forgotten_at <= ? LIMIT ?)"})
     write_row(sql, now, limits_.forget_max);
+  write_row("DELETE FROM revoked WHERE place IN (SELECT place FROM revoked WHERE ends_at <= ? LIMIT ?)",
+            now - waf::relay_tolerance, limits_.forget_max);
+  if (limits_.audit_for > std::chrono::seconds{})
+    write_row("DELETE FROM audit WHERE at < ? AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?)",
+              now - limits_.audit_for, limits_.forget_max);
 }
 
 }  // namespace turnpike::store

@@ -1,8 +1,9 @@
 #pragma once
 // WafLedger is what the WAF remembers, in a SQLite file that survives it (docs/waf.md, "Storage"). Each call
-// is one transaction, on the disk before it returns. Several ledgers, of several processes too, may have one
-// file open; each is used by one thread at a time.
+// is one transaction, on the disk before it returns, unless begin() and commit() join them. Several ledgers,
+// of several processes too, may have one file open; each is used by one thread at a time.
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -26,8 +27,24 @@ struct WafLedgerLimits {
   StoreLimits file{};
   std::uint32_t once_max = 1'000'000;    // keys of use_once; further ones are refused
   std::uint32_t attempts_max = 100'000;  // keys whose failures are remembered; then the oldest is forgotten
-  std::uint32_t audit_max = 1'000'000;   // then the oldest is forgotten
-  std::uint32_t forget_max = 500;        // rows of a table that one forget_ended drops
+  // Of the audit trail; then the oldest entry is forgotten. What strangers cause is counted apart.
+  std::uint32_t audit_max = 1'000'000;
+  std::uint32_t audit_strangers_max = 100'000;
+  std::chrono::seconds audit_for{};  // entries that are older are forgotten; 0: none
+  std::uint32_t forget_max = 500;    // rows of a table that one forget_ended drops
+};
+
+// What an operator wants to know of a file.
+struct WafContents {
+  std::size_t clients = 0, users = 0, consents = 0, authorizations = 0, signing_keys = 0, audit_entries = 0;
+  std::optional<WallTime> last_entry_at{};  // of the audit trail
+};
+
+// Empty and unset members say nothing.
+struct AuditQuery {
+  std::size_t count = 100;
+  std::string event{}, client{}, subject{}, remote{};
+  std::optional<WallTime> since{}, until{};
 };
 
 class WafLedger final : public waf::Ledger {
@@ -40,7 +57,22 @@ class WafLedger final : public waf::Ledger {
 
   // A copy as of now, while others read and write; it opens with the same key. There must be no file yet.
   std::expected<void, std::string> backup_to(const std::string& file);
+  // Puts a copy in the place of `file`, where nothing may be: whole, verified and readable with this key, or
+  // not at all. `entry` is added to its audit trail. The copy is left as it is.
+  static std::expected<WafContents, std::string> restore(const std::string& copy, const std::string& file,
+                                                         const Secret& key, const waf::AuditEntry& entry);
+  // Reads everything, and says what is wrong with it.
+  std::expected<void, std::string> verify();
+  WafContents contents(WallTime now);
 
+  // Encrypts what is encrypted with another key, and goes on with that; also where another ledger has done so
+  // before. How many signing keys were encrypted anew.
+  std::expected<std::size_t, std::string> change_key(const Secret& key);
+  // For a file whose key is lost: the signing keys go with it, and the next key that opens it is its own.
+  static std::expected<void, std::string> forget_keys(const std::string& file);
+
+  void begin() override;
+  void commit() override;
   std::optional<std::string> take_failure() override { return std::exchange(failure_, std::nullopt); }
 
   std::shared_ptr<const waf::Client> find_client(std::string_view id) override;
@@ -55,7 +87,8 @@ class WafLedger final : public waf::Ledger {
 
   std::optional<waf::Consent> find_consent(std::string_view user, std::string_view client) override;
   void put_consent(const waf::Consent& consent) override;
-  void remove_consent(std::string_view user, std::string_view client) override;
+  std::vector<waf::Issued> remove_consent(std::string_view user, std::string_view client,
+                                          WallTime now) override;
 
   void open_session(const waf::Session& session, std::size_t per_user_max) override;
   std::optional<waf::Session> find_session(const waf::Digest& id, WallTime now) override;
@@ -78,6 +111,12 @@ class WafLedger final : public waf::Ledger {
   std::vector<waf::Issued> revoke_issued(std::string_view id_or_twin, WallTime now) override;
   std::vector<waf::Issued> revoke_user(std::string_view user, WallTime now) override;
 
+  waf::Revoked find_revoked(std::int64_t after, WallTime now) override;
+  void note_told(std::int64_t position) override;
+  // Whether relays have been told of all that was revoked until now.
+  bool is_all_told();
+  bool has_changed_elsewhere() override;
+
   bool use_once(std::string_view key, WallTime until, WallTime now) override;
   WallTime note_failure(std::string_view key, const waf::AttemptRule& rule, WallTime now) override;
   std::optional<WallTime> find_lock(std::string_view key, WallTime now) override;
@@ -87,8 +126,9 @@ class WafLedger final : public waf::Ledger {
   void put_signing_key(const waf::StoredKey& key) override;
   void remove_signing_key(std::string_view kid) override;
 
-  void append_audit(const waf::AuditEntry& entry) override;
+  void append_audit(std::span<const waf::AuditEntry> entries) override;
   std::vector<waf::AuditEntry> last_audit_entries(std::size_t count) override;
+  std::vector<waf::AuditEntry> find_audit_entries(const AuditQuery& query);  // the newest first
 
   // At most `forget_max` rows of each table; what is left has ended all the same.
   void forget_ended(WallTime now) override;
@@ -100,26 +140,23 @@ class WafLedger final : public waf::Ledger {
   std::vector<waf::StoredKey> read_signing_keys(Work& work) const;
   void fail(const StoreError& error);
 
-  // What `action` returns, once all of it is on the disk; or nothing of it is, and the result means nothing.
+  [[nodiscard]] bool has_own_key(Work& work) const;
+  bool open_transaction();
+  void drop_transaction(const StoreError& error);
+  bool close_transaction();
+
+  // What `action` returns, once all of it is on the disk (joined calls: will be with them); or nothing of it
+  // is, and the result means nothing.
   template <typename Action>
   auto write(Action action) {
     std::invoke_result_t<Action, Work&> result{};
-    auto transaction = Transaction::begin(database_);
-    if (!transaction) {
-      fail(transaction.error());
-      return result;
-    }
+    if (!open_transaction()) return result;
     Work work{database_, statements_};
     auto made = action(work);
-    if (work.error()) {
-      fail(*work.error());
-      return result;
-    }
-    if (auto committed = transaction->commit(); !committed) {
-      fail(committed.error());
-      return result;
-    }
-    result = std::move(made);
+    if (work.error())
+      drop_transaction(*work.error());
+    else if (close_transaction())
+      result = std::move(made);
     return result;
   }
   template <typename Action>
@@ -146,6 +183,10 @@ class WafLedger final : public waf::Ledger {
   Database database_;
   Statements statements_;  // end before the database
   Sealer sealer_;
+  std::optional<Transaction> transaction_{};  // ends before the database, too
+  bool is_joined_ = false;
+  bool has_failed_ = false;  // one of the joined calls
+  std::int64_t data_version_ = -1;
   std::optional<std::string> failure_{};
 };
 

@@ -8,27 +8,14 @@
 #include <csignal>
 #include <functional>
 
-#include "base/check.hpp"
 #include "base/random.hpp"
-#include "store/test_folder.hpp"
-#include "store/waf_ledger.hpp"
+#include "store/test_ledger.hpp"
 #include "store/waf_rows.hpp"
 
 namespace turnpike::store {
 namespace {
 
-using std::chrono::seconds;
 using waf::digest_of;
-
-constexpr WallTime now{seconds{1'800'000'000}};
-constexpr seconds hour{3600};
-const Secret key{ByteVector(32, 7)};
-
-std::unique_ptr<WafLedger> open(const std::string& file) {
-  auto ledger = WafLedger::open(file, key);
-  check(ledger.has_value(), ledger ? "" : ledger.error().c_str());
-  return *std::move(ledger);
-}
 
 // Another process, until it is killed.
 class Child {
@@ -83,10 +70,10 @@ class Child {
   int count_ = 0;
 };
 
-waf::Family family(const std::string& id) {
+waf::Family family_of(const std::string& id) {
   return {.id = id, .client = "wic", .user = "u-" + id, .ends_at = now + hour};
 }
-waf::Issued token(const std::string& id, const std::string& of, waf::IssuedKind kind = {}) {
+waf::Issued token_of(const std::string& id, const std::string& of, waf::IssuedKind kind = {}) {
   return {.id = id + of,
           .kind = kind,
           .family = of,
@@ -98,20 +85,21 @@ waf::Issued token(const std::string& id, const std::string& of, waf::IssuedKind 
 }
 
 using Step = void (*)(WafLedger& ledger, const std::string& name);
-constexpr std::array<Step, 13> steps{
+constexpr std::array<Step, 14> steps{
     [](WafLedger& ledger, const std::string& name) {
       ledger.add_code({.digest = digest_of(name),
-                       .family = family(name),
+                       .family = family_of(name),
                        .ends_at = now + hour,
                        .remembered_until = now + hour});
     },
     [](WafLedger& ledger, const std::string& name) { ledger.redeem_code(digest_of(name), "wic", now); },
     [](WafLedger& ledger, const std::string& name) {
-      ledger.open_family(family(name), digest_of("r1"),
-                         std::array{token("a", name), token("t", name, waf::IssuedKind::turn)}, 10, now);
+      ledger.open_family(family_of(name), digest_of("r1"),
+                         std::array{token_of("a", name), token_of("t", name, waf::IssuedKind::turn)}, 10,
+                         now);
     },
     [](WafLedger& ledger, const std::string& name) {
-      ledger.rotate(name, digest_of("r1"), digest_of("r2"), std::array{token("b", name)}, now);
+      ledger.rotate(name, digest_of("r1"), digest_of("r2"), std::array{token_of("b", name)}, now);
     },
     [](WafLedger& ledger, const std::string& name) { ledger.revoke_issued("a" + name, now); },
     [](WafLedger& ledger, const std::string& name) { ledger.use_once(name, now + hour, now); },
@@ -123,10 +111,16 @@ constexpr std::array<Step, 13> steps{
     },
     [](WafLedger& ledger, const std::string& name) {
       ledger.note_failure(name, {.failures_max = 1}, now);
-      ledger.append_audit({.at = now, .event = name});
+      ledger.append_audit(std::array{waf::AuditEntry{.at = now, .event = name}});
     },
     [](WafLedger& ledger, const std::string& name) {
       ledger.put_signing_key({.kid = name, .jwk = Secret::from_text(name)});
+    },
+    [](WafLedger& ledger, const std::string& name) {
+      ledger.begin();
+      ledger.use_once("joined " + name, now + hour, now);
+      ledger.put_client({.id = "joined " + name});
+      ledger.commit();
     },
     [](WafLedger& ledger, const std::string& name) { ledger.revoke_family(name, now + hour, now); },
 };
@@ -166,6 +160,7 @@ struct Witness {
     is(revocation, is_revoked);
     if (is_revoked) {
       EXPECT_FALSE(has("a" + name) || has("b" + name) || has("t" + name));
+      EXPECT_EQ(ask("SELECT 1 FROM revoked WHERE id = ?", "t" + name), 1) << "relays are told for certain";
     } else {
       expect_tokens(name, is);
     }
@@ -177,6 +172,9 @@ struct Witness {
     EXPECT_TRUE(ledger.find_lock(name, now) || done <= 10) << name;
     is(10, ask("SELECT 1 FROM audit WHERE event = ?", name) == 1);
     is(11, ask("SELECT 1 FROM signing_key WHERE kid = ?", name) == 1);
+    const std::string joined = "joined " + name;
+    is(12, ledger.find_client(joined) != nullptr);
+    EXPECT_EQ(ask("SELECT 1 FROM once WHERE key = ?", joined) == 1, ledger.find_client(joined) != nullptr);
   }
   template <typename Is>
   void expect_tokens(const std::string& name, Is is) const {
@@ -255,6 +253,69 @@ TEST(WafLedgerCrash, LeavesAWholeBackupOrNone) {
     std::filesystem::remove(copy);
     EXPECT_TRUE(open(file)->backup_to(copy)) << "what is left of the last one is in nobody's way";
     std::filesystem::remove(copy);
+  }
+}
+
+TEST(WafLedgerCrash, RestoresAWholeLedgerOrNone) {
+  const Folder folder;
+  const std::string file = folder.file("waf.db"), copy = folder.file("copy.db");
+  {
+    const auto ledger = open(folder.file("old.db"));
+    ledger->put_client({.id = "wic", .name = std::string(200'000, 'x')});
+    ASSERT_TRUE(ledger->backup_to(copy));
+  }
+  const waf::AuditEntry entry{.at = now, .event = "restored"};
+  const auto remove = [&] {
+    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file + suffix);
+  };
+  SeededRandom random{23};
+  for (int round = 0; round < 10; ++round) {
+    Child child{[&](const auto& report) {
+      report();
+      while (true) {
+        if (!WafLedger::restore(copy, file, key, entry)) ::_exit(2);
+        ::unlink(file.c_str());
+      }
+    }};
+    ASSERT_TRUE(child.wait_for_report());
+    child.wait_for_report(std::chrono::microseconds{random.below(12000)});
+    child.kill();
+    if (std::filesystem::exists(file)) {
+      const auto ledger = open(file);
+      EXPECT_TRUE(ledger->find_client("wic"));
+      EXPECT_EQ(ledger->last_audit_entries(1).size(), 1u);
+    }
+    remove();
+    EXPECT_TRUE(WafLedger::restore(copy, file, key, entry))
+        << "what is left of the last one is in nobody's way";
+    remove();
+  }
+}
+
+TEST(WafLedgerCrash, IsEncryptedWithOneKeyOrTheOther) {
+  const Folder folder;
+  const std::string file = folder.file("waf.db");
+  {
+    const auto ledger = open(file);
+    for (int i = 0; i < 20; ++i) ledger->put_signing_key(signing_key("k" + std::to_string(i)));
+  }
+  SeededRandom random{24};
+  for (int round = 0; round < 10; ++round) {
+    Child child{[&](const auto& report) {
+      auto ledger = WafLedger::open(file, key);
+      if (!ledger) ledger = WafLedger::open(file, other_key);
+      if (!ledger) ::_exit(2);
+      report();
+      while (true)
+        if (!(*ledger)->change_key(other_key) || !(*ledger)->change_key(key)) ::_exit(3);
+    }};
+    ASSERT_TRUE(child.wait_for_report());
+    child.wait_for_report(std::chrono::microseconds{random.below(8000)});
+    child.kill();
+    auto ledger = WafLedger::open(file, key);
+    if (!ledger) ledger = WafLedger::open(file, other_key);
+    ASSERT_TRUE(ledger) << ledger.error();
+    EXPECT_EQ((*ledger)->signing_keys().size(), 20u);
   }
 }
 

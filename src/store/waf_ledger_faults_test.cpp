@@ -3,47 +3,24 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <csignal>
 #include <fstream>
 #include <thread>
 
-#include "base/check.hpp"
 #include "store/subscriber_book.hpp"
-#include "store/test_folder.hpp"
-#include "store/waf_ledger.hpp"
+#include "store/test_ledger.hpp"
 #include "store/waf_rows.hpp"
 
 namespace turnpike::store {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 using std::filesystem::perms;
 using waf::digest_of;
 
-constexpr WallTime now{seconds{1'800'000'000}};
-constexpr seconds hour{3600};
-const Secret key{ByteVector(32, 7)};
-
-std::unique_ptr<WafLedger> open(const std::string& file, const WafLedgerLimits& limits = {}) {
-  auto ledger = WafLedger::open(file, key, limits);
-  check(ledger.has_value(), ledger ? "" : ledger.error().c_str());
-  return *std::move(ledger);
-}
-std::string open_error(const std::string& file) {
-  const auto ledger = WafLedger::open(file, key);
-  return ledger ? "none" : ledger.error();
-}
-std::string failure(WafLedger& ledger) { return ledger.take_failure().value_or("none"); }
-
-waf::Family family(std::string id) {
-  return {.id = std::move(id), .client = "wic", .user = "u1", .ends_at = now + hour};
-}
-bool open_family(WafLedger& ledger, std::string id) {
-  return ledger.open_family(family(std::move(id)), digest_of("r1"), {}, 10, now).is_open;
-}
 waf::Rotation::Outcome rotate(WafLedger& ledger, std::string_view id, std::string_view from,
                               std::string_view to) {
   return ledger.rotate(id, digest_of(from), digest_of(to), {}, now).outcome;
@@ -60,6 +37,22 @@ int fill(WafLedger& ledger, int users_max) {
   return users_max;
 }
 
+// The superuser may write everywhere; nobody else may.
+class OrdinaryUser {
+ public:
+  static constexpr uid_t nobody = 65534;
+  OrdinaryUser() { check(!is_root_ || ::seteuid(nobody) == 0, "the superuser can become another"); }
+  OrdinaryUser(const OrdinaryUser&) = delete;
+  OrdinaryUser& operator=(const OrdinaryUser&) = delete;
+  ~OrdinaryUser() { check(!is_root_ || ::seteuid(0) == 0, "and himself again"); }
+  static void give(const std::filesystem::path& path) {
+    check(::geteuid() != 0 || ::chown(path.c_str(), nobody, 0) == 0, "the superuser can give files away");
+  }
+
+ private:
+  bool is_root_ = ::geteuid() == 0;
+};
+
 // --- backup and restore -----------------------------------------------------------------------------------
 
 TEST(WafBackup, IsAWholeLedger) {
@@ -71,7 +64,7 @@ TEST(WafBackup, IsAWholeLedger) {
   ASSERT_TRUE(open_family(*ledger, "f1"));
   ASSERT_TRUE(ledger->backup_to(copy));
   ledger->put_client({.id = "wic", .name = "after"});
-  EXPECT_TRUE(WafLedger::open(copy, Secret{ByteVector(32, 8)}).error().contains("another key"));
+  EXPECT_TRUE(WafLedger::open(copy, other_key).error().contains("another key"));
   const auto restored = open(copy);
   EXPECT_EQ(restored->find_client("wic")->name, "before");
   EXPECT_EQ(restored->signing_keys().front().jwk.reveal_text(), "private");
@@ -84,16 +77,81 @@ TEST(WafBackup, TakesThePlaceOfALedgerThatIsLost) {
   const std::string file = folder.file("waf.db"), copy = folder.file("copy.db");
   {
     const auto ledger = open(file);
+    ledger->put_client({.id = "wic"});
+    ledger->put_signing_key(signing_key("k1"));
+    ledger->append_audit(std::array{waf::AuditEntry{.at = now - hour, .event = "login"}});
     ASSERT_TRUE(open_family(*ledger, "f1") && open_family(*ledger, "f2"));
     ASSERT_TRUE(ledger->backup_to(copy));
     ASSERT_EQ(rotate(*ledger, "f1", "r1", "r2"), rotated);
   }
+  const waf::AuditEntry entry{.at = now, .event = "restored"};
+  EXPECT_EQ(WafLedger::restore(copy, file, key, entry).error(), copy + ": " + file + " is there already");
   for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file + suffix);
-  std::filesystem::copy_file(copy, file);
+  const auto contents = WafLedger::restore(copy, file, key, entry);
+  ASSERT_TRUE(contents) << contents.error();
+  EXPECT_EQ(contents->clients, 1u);
+  EXPECT_EQ(contents->authorizations, 2u);
+  EXPECT_EQ(contents->signing_keys, 1u);
+  EXPECT_EQ(contents->last_entry_at, now - hour);
+  EXPECT_EQ(std::filesystem::status(file).permissions(), perms::owner_read | perms::owner_write);
   const auto ledger = open(file);
+  EXPECT_EQ(ledger->last_audit_entries(1).front().event, "restored");
   EXPECT_EQ(rotate(*ledger, "f2", "r1", "r2"), rotated);
   EXPECT_EQ(rotate(*ledger, "f1", "r2", "r3"), waf::Rotation::Outcome::replayed)
       << "a refresh token that the backup has not seen is none of its last ones";
+  EXPECT_EQ(open(copy)->last_audit_entries(1).front().event, "login") << "the copy is as it was";
+}
+
+TEST(WafBackup, IsRestoredFromAFolderThatIsReadOnly) {
+  const Folder folder;
+  const std::string shelf = folder.file("a shelf?#%"), file = folder.file("waf.db");
+  std::filesystem::create_directory(shelf);
+  const std::string copy = shelf + "/copy.db";
+  ASSERT_TRUE(open(folder.file("old.db"))->backup_to(copy));
+  OrdinaryUser::give(copy);
+  OrdinaryUser::give(folder.path());
+  std::filesystem::permissions(copy, perms::owner_read | perms::others_read);
+  std::filesystem::permissions(shelf, perms::owner_read | perms::group_read | perms::group_exec |
+                                          perms::owner_exec | perms::others_read | perms::others_exec);
+  {
+    const OrdinaryUser user;
+    const auto restored = WafLedger::restore(copy, file, key, {.at = now, .event = "restored"});
+    EXPECT_TRUE(restored) << restored.error();
+  }
+  std::filesystem::permissions(shelf, perms::owner_all);
+  EXPECT_EQ(std::ranges::distance(std::filesystem::directory_iterator{shelf}), 1)
+      << "nothing is left beside the copy";
+}
+
+TEST(WafBackup, IsRestoredWholeOrNotAtAll) {
+  const Folder folder;
+  const std::string copy = folder.file("copy.db"), file = folder.file("waf.db");
+  const auto error = [&](const std::string& from, const Secret& with = key) {
+    const auto restored = WafLedger::restore(from, file, with, {.at = now, .event = "restored"});
+    for (const auto& entry : std::filesystem::directory_iterator{folder.path()})
+      EXPECT_FALSE(entry.path().string().starts_with(file)) << entry.path();
+    return restored ? "none" : restored.error();
+  };
+  const auto source = open(folder.file("old.db"));
+  fill(*source, 200);
+  ASSERT_TRUE(source->backup_to(copy));
+  EXPECT_EQ(error(copy, other_key),
+            copy + ": it was written with another key than the one that is configured");
+  EXPECT_EQ(error(folder.file("none.db")), folder.file("none.db") + ": unable to open database file");
+  ASSERT_TRUE(SubscriberBook::open(folder.file("subscribers.db")));
+  EXPECT_TRUE(error(folder.file("subscribers.db")).contains("a database of another kind"));
+  std::ofstream{folder.file("text")} << std::string(8192, 'x');
+  EXPECT_TRUE(error(folder.file("text")).contains("file is not a database"));
+  source->put_client({.id = "wic"});
+  EXPECT_TRUE(error(folder.file("old.db")).contains("old.db-wal lies beside it"))
+      << "half of a database that is in use";
+  {
+    std::fstream stream{copy, std::ios::binary | std::ios::in | std::ios::out};
+    stream.seekp(4096 * 8);
+    stream << std::string(4096 * 4, '\xff');
+  }
+  const std::string damaged = error(copy);
+  EXPECT_TRUE(damaged.contains("damaged") || damaged.contains("malformed")) << damaged;
 }
 
 TEST(WafBackup, IsOneStateWhileOthersWrite) {
@@ -217,22 +275,6 @@ TEST(WafDisk, SaysThatAnotherHoldsTheFile) {
 
 // --- files ------------------------------------------------------------------------------------------------
 
-// The superuser may write everywhere; nobody else may.
-class OrdinaryUser {
- public:
-  static constexpr uid_t nobody = 65534;
-  OrdinaryUser() { check(!is_root_ || ::seteuid(nobody) == 0, "the superuser can become another"); }
-  OrdinaryUser(const OrdinaryUser&) = delete;
-  OrdinaryUser& operator=(const OrdinaryUser&) = delete;
-  ~OrdinaryUser() { check(!is_root_ || ::seteuid(0) == 0, "and himself again"); }
-  static void give(const std::filesystem::path& path) {
-    check(::geteuid() != 0 || ::chown(path.c_str(), nobody, 0) == 0, "the superuser can give files away");
-  }
-
- private:
-  bool is_root_ = ::geteuid() == 0;
-};
-
 TEST(WafFile, SaysThatItMayNotBeWritten) {
   const Folder folder;
   const std::string file = folder.file("waf.db");
@@ -267,7 +309,8 @@ TEST(WafFile, SaysThatItIsNoLedger) {
   open(folder.file("waf.db"));
   EXPECT_EQ(SubscriberBook::open(folder.file("waf.db")).error().fault, StoreFault::other_kind);
   ASSERT_TRUE(Database::open(folder.file("waf.db"), waf_schema())->execute("PRAGMA user_version = 99"));
-  EXPECT_TRUE(error_of("waf.db").contains("found schema 99, known here: up to 1"));
+  EXPECT_TRUE(error_of("waf.db").contains("found schema 99, known here: up to " +
+                                          std::to_string(waf_schema().migrations.size())));
   std::ofstream{folder.file("text")} << std::string(8192, 'x');
   std::filesystem::permissions(folder.file("text"), perms::owner_read | perms::owner_write);
   EXPECT_TRUE(error_of("text").contains("file is not a database"));

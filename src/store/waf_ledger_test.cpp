@@ -8,8 +8,7 @@
 #include <iterator>
 #include <thread>
 
-#include "base/check.hpp"
-#include "store/test_folder.hpp"
+#include "store/test_ledger.hpp"
 #include "store/waf_rows.hpp"
 #include "waf/ledger_contract.hpp"
 
@@ -21,45 +20,12 @@ using std::chrono::seconds;
 using std::filesystem::perms;
 using waf::digest_of;
 
-constexpr WallTime now{seconds{1'800'000'000}};
-constexpr seconds minute{60};
-const Secret key{ByteVector(32, 7)};
-
-std::string file_in(const Folder& folder) { return folder.file("waf.db"); }
-
-std::unique_ptr<WafLedger> open(const Folder& folder, const WafLedgerLimits& limits = {}) {
-  auto ledger = WafLedger::open(file_in(folder), key, limits);
-  EXPECT_TRUE(ledger) << ledger.error();
-  check(ledger.has_value(), "the ledger opens");
-  return *std::move(ledger);
-}
-
-std::string open_error(const std::string& file, const Secret& with = key) {
-  const auto ledger = WafLedger::open(file, with);
-  return ledger ? "none" : ledger.error();
-}
-
-waf::Issued token(std::string id, std::string family = "") {
-  return {.id = std::move(id),
-          .family = std::move(family),
-          .client = "wic",
-          .subject = "u1",
-          .issued_at = now,
-          .ends_at = now + minute};
-}
-waf::Family family(std::string id) {
-  return {.id = std::move(id), .client = "wic", .user = "u1", .ends_at = now + 60 * minute};
-}
 waf::Code code(const std::string& text) {
   return {.digest = digest_of(text),
           .family = family("f-" + text),
           .ends_at = now + minute,
-          .remembered_until = now + 60 * minute};
+          .remembered_until = now + hour};
 }
-waf::StoredKey signing_key(std::string kid) {
-  return {.kid = std::move(kid), .jwk = Secret::from_text(R"({"d":"very private"})")};
-}
-
 // Its files have no name any more when the test begins, and go with the ledger.
 struct MakeWafLedger {
   const Folder folder{};
@@ -110,26 +76,9 @@ TEST(WafLedger, OpensWithItsOwnKeyAlone) {
   EXPECT_TRUE(open_error(file, Secret{ByteVector(16, 7)}).contains("32 bytes, found 16"));
   EXPECT_FALSE(std::filesystem::exists(file));
   open(folder)->put_signing_key(signing_key("k1"));
-  EXPECT_EQ(open_error(file, Secret{ByteVector(32, 8)}),
+  EXPECT_EQ(open_error(file, other_key),
             file + ": it was written with another key than the one that is configured");
   EXPECT_EQ(open(folder)->signing_keys().size(), 1u);
-}
-
-TEST(WafLedger, TakesAnotherKeyOnceItsSigningKeysAreGone) {
-  const Folder folder;
-  {
-    const auto ledger = open(folder);
-    ledger->put_client({.id = "wic"});
-    ledger->put_signing_key(signing_key("k1"));
-  }
-  auto database = Database::open(file_in(folder), waf_schema());
-  ASSERT_TRUE(database);
-  ASSERT_TRUE(database->execute("DELETE FROM signing_key; DELETE FROM setting"));  // as docs/waf.md says
-  const auto ledger = WafLedger::open(file_in(folder), Secret{ByteVector(32, 8)});
-  ASSERT_TRUE(ledger) << ledger.error();
-  EXPECT_TRUE((*ledger)->signing_keys().empty());
-  EXPECT_TRUE((*ledger)->find_client("wic"));
-  EXPECT_TRUE(open_error(file_in(folder)).contains("another key"));
 }
 
 TEST(WafLedger, TakesNoSigningKeyThatWasChangedOrMoved) {
@@ -200,12 +149,57 @@ TEST(WafLedger, ForgetsTheOldestOfTooManyFailures) {
 
 TEST(WafLedger, KeepsTheNewestOfItsAuditTrail) {
   const Folder folder;
-  const auto ledger = open(folder, {.audit_max = 2});
-  for (const char* event : {"a", "b", "c"}) ledger->append_audit({.event = event});
-  const auto all = ledger->last_audit_entries(10);
-  ASSERT_EQ(all.size(), 2u);
-  EXPECT_EQ(all.front().event, "c");
-  EXPECT_EQ(all.back().event, "b");
+  const auto ledger = open(folder, {.audit_max = 2, .audit_strangers_max = 3});
+  const auto events = [&] {
+    std::string all;
+    for (const waf::AuditEntry& entry : ledger->last_audit_entries(100)) all += entry.event;
+    return all;
+  };
+  for (const char* event : {"a", "b", "c"}) ledger->append_audit(std::array{waf::AuditEntry{.event = event}});
+  EXPECT_EQ(events(), "cb");
+  for (int i = 0; i < 50; ++i)
+    ledger->append_audit(
+        std::array{waf::AuditEntry{.event = std::to_string(i % 10), .is_by_stranger = true}});
+  EXPECT_EQ(events(), "987cb") << "strangers drive out nothing but themselves";
+  ledger->append_audit(std::vector(5, waf::AuditEntry{.event = "d"}));
+  EXPECT_EQ(events(), "dd987");
+  EXPECT_EQ(failure(*ledger), "none");
+}
+
+TEST(WafLedger, ForgetsOldEntriesOfItsAuditTrail) {
+  const Folder folder;
+  const auto ledger = open(folder, {.audit_for = hour, .forget_max = 2});
+  for (int i = 0; i < 5; ++i)
+    ledger->append_audit(std::array{waf::AuditEntry{.at = now + i * minute, .event = std::to_string(i)}});
+  ledger->forget_ended(now + hour + 3 * minute);
+  EXPECT_EQ(ledger->last_audit_entries(9).size(), 3u) << "a little at a time";
+  ledger->forget_ended(now + hour + 3 * minute);
+  ledger->forget_ended(now + hour + 3 * minute);
+  ASSERT_EQ(ledger->last_audit_entries(9).size(), 2u);
+  EXPECT_EQ(ledger->last_audit_entries(9).back().event, "3");
+  open(folder)->forget_ended(WallTime::max());
+  EXPECT_EQ(ledger->last_audit_entries(9).size(), 2u) << "without such a limit they stay";
+}
+
+TEST(WafLedger, FindsEntriesOfItsAuditTrail) {
+  const Folder folder;
+  const auto ledger = open(folder);
+  ledger->append_audit(std::array{
+      waf::AuditEntry{.at = now, .event = "login", .subject = "u1", .remote = "192.0.2.1"},
+      waf::AuditEntry{.at = now + minute, .event = "tokens_issued", .client = "wic", .subject = "u1"},
+      waf::AuditEntry{.at = now + hour, .event = "login", .subject = "u2", .remote = "192.0.2.2"}});
+  const auto count = [&](const AuditQuery& query) { return ledger->find_audit_entries(query).size(); };
+  EXPECT_EQ(count({}), 3u);
+  EXPECT_EQ(count({.event = "login"}), 2u);
+  EXPECT_EQ(count({.event = "log"}), 0u);
+  EXPECT_EQ(count({.subject = "u1"}), 2u);
+  EXPECT_EQ(count({.event = "login", .subject = "u1"}), 1u);
+  EXPECT_EQ(count({.client = "wic"}), 1u);
+  EXPECT_EQ(count({.remote = "192.0.2.2"}), 1u);
+  EXPECT_EQ(count({.since = now + minute}), 2u);
+  EXPECT_EQ(count({.until = now + minute}), 1u);
+  ASSERT_EQ(count({.count = 1}), 1u);
+  EXPECT_EQ(ledger->find_audit_entries({.count = 1}).front().subject, "u2") << "the newest";
 }
 
 TEST(WafLedger, ForgetsALittleAtATime) {
@@ -244,6 +238,104 @@ TEST(WafLedger, ForgetsAsMuchAsItTakesIn) {
     EXPECT_LE(rows("issued"), 6);
     EXPECT_LE(rows("once"), 3);
   }
+}
+
+// --- calls that are joined --------------------------------------------------------------------------------
+
+TEST(WafLedger, KeepsJoinedCallsTogether) {
+  const Folder folder;
+  const auto ledger = open(folder), other = open(folder);
+  ledger->begin();
+  EXPECT_TRUE(ledger->use_once("a", now + hour, now));
+  ledger->put_client({.id = "wic"});
+  EXPECT_TRUE(ledger->find_client("wic")) << "it sees what it has written";
+  EXPECT_FALSE(other->find_client("wic")) << "others do not, until all of it is there";
+  ledger->commit();
+  EXPECT_TRUE(other->find_client("wic"));
+  EXPECT_FALSE(other->use_once("a", now + hour, now));
+  ledger->begin();
+  EXPECT_FALSE(ledger->find_client("none"));
+  EXPECT_TRUE(other->use_once("b", now + hour, now)) << "who only reads holds no lock";
+  ledger->commit();
+  EXPECT_EQ(failure(*ledger), "none");
+}
+
+TEST(WafLedger, KeepsNothingOfJoinedCallsOfWhichOneFails) {
+  const Folder folder;
+  const auto ledger = open(folder, {.file = {.pages_max = 60}});
+  ASSERT_TRUE(open_family(*ledger, "f1"));
+  ledger->begin();
+  EXPECT_EQ(ledger->rotate("f1", digest_of("r1"), digest_of("r2"), {}, now).outcome,
+            waf::Rotation::Outcome::rotated);
+  ledger->put_user({.id = "u", .password = std::string(1'000'000, 'x')});
+  ledger->put_client({.id = "wic"});
+  EXPECT_FALSE(ledger->use_once("a", now + hour, now)) << "nothing is written after it";
+  ledger->commit();
+  EXPECT_EQ(failure(*ledger), file_in(folder) + ": database or disk is full");
+  EXPECT_FALSE(ledger->find_client("wic"));
+  EXPECT_TRUE(ledger->use_once("a", now + hour, now));
+  EXPECT_EQ(ledger->rotate("f1", digest_of("r1"), digest_of("r2"), {}, now).outcome,
+            waf::Rotation::Outcome::rotated)
+      << "the refresh token was not used up";
+  EXPECT_EQ(failure(*ledger), "none");
+}
+
+TEST(WafLedger, NoticesWhatOthersWrite) {
+  const Folder folder;
+  const auto ledger = open(folder), other = open(folder);
+  EXPECT_TRUE(ledger->has_changed_elsewhere()) << "nobody has looked yet";
+  EXPECT_FALSE(ledger->has_changed_elsewhere());
+  ledger->put_client({.id = "wic"});
+  EXPECT_FALSE(ledger->has_changed_elsewhere());
+  other->put_client({.id = "web"});
+  EXPECT_TRUE(ledger->has_changed_elsewhere());
+  EXPECT_FALSE(ledger->has_changed_elsewhere());
+}
+
+TEST(WafLedger, TellsOfRevocationsUntilTheyEnd) {
+  const Folder folder;
+  const auto ledger = open(folder), other = open(folder);
+  ASSERT_TRUE(open_family(*ledger, "f1", std::array{token("a", "f1"), turn_token("t", "f1")}));
+  EXPECT_TRUE(ledger->is_all_told());
+  other->revoke_user("u1", now);
+  EXPECT_FALSE(ledger->is_all_told());
+  const waf::Revoked found = ledger->find_revoked(0, now);
+  ASSERT_EQ(found.batches.size(), 1u);
+  EXPECT_EQ(found.batches.front().tokens.front().twin, "t-twin");
+  ledger->note_told(found.position);
+  EXPECT_TRUE(other->is_all_told());
+  ledger->note_told(0);
+  EXPECT_TRUE(other->is_all_told()) << "what is told stays told";
+  ledger->forget_ended(now + minute);
+  EXPECT_EQ(open(folder)->find_revoked(0, now + minute).batches.size(), 1u)
+      << "relays let it in for some seconds longer";
+  ledger->forget_ended(now + minute + waf::relay_tolerance);
+  EXPECT_TRUE(ledger->find_revoked(0, now).batches.empty());
+  ASSERT_TRUE(open_family(*ledger, "f2", std::array{turn_token("t2", "f2")}));
+  ledger->revoke_family("f2", now + hour, now);
+  EXPECT_GT(ledger->find_revoked(found.position, now).position, found.position) << "no place is given again";
+}
+
+// As it was before relays were told by way of the file.
+TEST(WafLedger, TakesAnOlderFileOver) {
+  const Folder folder;
+  {
+    const Schema& all = waf_schema();
+    auto older = Database::open(
+        file_in(folder), {.application_id = all.application_id, .migrations = all.migrations.first(1)});
+    ASSERT_TRUE(older) << older.error().text;
+    for (int i = 0; i < 3; ++i)
+      ASSERT_TRUE(
+          older->execute("INSERT INTO audit VALUES (NULL, 1, 'login_failed', '', 'u1', '::1', 'd');"
+                         "INSERT INTO audit VALUES (NULL, 2, 'login', '', 'u1', '::1', '')"));
+  }
+  const auto ledger = open(folder, {.audit_max = 2, .audit_strangers_max = 3});
+  EXPECT_EQ(ledger->last_audit_entries(9).size(), 6u);
+  ledger->append_audit(std::array{waf::AuditEntry{.event = "login"},
+                                  waf::AuditEntry{.event = "login_failed", .is_by_stranger = true}});
+  EXPECT_EQ(ledger->find_audit_entries({.event = "login"}).size(), 2u);
+  EXPECT_EQ(ledger->find_audit_entries({.event = "login_failed"}).size(), 3u);
+  EXPECT_EQ(failure(*ledger), "none");
 }
 
 // --- several at once --------------------------------------------------------------------------------------

@@ -9,16 +9,25 @@
 namespace turnpike::store {
 namespace {
 
-using Revoked = std::vector<waf::Issued>;
+using Ended = std::vector<waf::Issued>;
 
-void append(Revoked& all, Revoked more) { std::ranges::move(more, std::back_inserter(all)); }
+void append(Ended& all, Ended more) { std::ranges::move(more, std::back_inserter(all)); }
 
 // Deletes what the condition (of literals) means, and tells what of it was still valid.
 template <typename... Values>
-Revoked take(Work& work, WallTime now, std::string_view sql, const Values&... values) {
-  Revoked taken = work.list(sql, read_issued, values...);
+Ended take(Work& work, WallTime now, std::string_view sql, const Values&... values) {
+  Ended taken = work.list(sql, read_issued, values...);
   std::erase_if(taken, [&](const waf::Issued& it) { return now >= it.ends_at; });
   return taken;
+}
+
+// What has ended in one call, with its place among what relays have to be told of.
+Ended note_ended(Work& work, Ended ended) {
+  for (const waf::Issued& token : ended)
+    if (token.kind == waf::IssuedKind::turn)
+      work.run("INSERT INTO revoked VALUES (NULL, ?, ?, ?, ?, ?, ?)", token.id, token.twin, token.audience,
+               token.turn_subject, token.ends_at, ended.size() == 1);
+  return ended;
 }
 
 std::optional<FamilyRow> find_live_family(Work& work, std::string_view id, WallTime now) {
@@ -30,7 +39,7 @@ bool is_revoked(Work& work, std::string_view family) {
   return work.number("SELECT is_revoked FROM family WHERE id = ?", family) != 0;
 }
 
-Revoked revoke(Work& work, std::string_view family, WallTime until, WallTime now) {
+Ended revoke(Work& work, std::string_view family, WallTime until, WallTime now) {
   work.run(
       "INSERT INTO family VALUES (?, '', '', '', '', '', 0, ?, NULL, 1) ON CONFLICT (id) DO UPDATE SET"
       " is_revoked = 1, refresh = NULL, ends_at = max(ends_at, excluded.ends_at)",
@@ -56,15 +65,15 @@ std::optional<waf::Issued> find_token(Work& work, std::string_view id_or_twin, W
                    id_or_twin, now);
 }
 
-Revoked revoke_all_of_user(Work& work, std::string_view user, WallTime now) {
+Ended revoke_all_of_user(Work& work, std::string_view user, WallTime now) {
   work.run("DELETE FROM session WHERE user = ?", user);
   work.run("DELETE FROM code WHERE user = ?", user);
-  Revoked revoked = take(work, now,
-                         "DELETE FROM issued WHERE subject = ?1 OR"
-                         " family IN (SELECT id FROM family WHERE user = ?1 AND is_revoked = 0) RETURNING *",
-                         user);
+  Ended ended = take(work, now,
+                     "DELETE FROM issued WHERE subject = ?1 OR"
+                     " family IN (SELECT id FROM family WHERE user = ?1 AND is_revoked = 0) RETURNING *",
+                     user);
   work.run("UPDATE family SET is_revoked = 1, refresh = NULL WHERE user = ? AND is_revoked = 0", user);
-  return revoked;
+  return ended;
 }
 
 }  // namespace
@@ -74,13 +83,12 @@ std::vector<waf::Issued> WafLedger::remove_client(std::string_view id, WallTime 
     work.run("DELETE FROM client WHERE id = ?", id);
     work.run("DELETE FROM consent WHERE client = ?", id);
     work.run("DELETE FROM code WHERE client = ?", id);
-    Revoked revoked =
-        take(work, now,
-             "DELETE FROM issued WHERE client = ?1 OR"
-             " family IN (SELECT id FROM family WHERE client = ?1 AND is_revoked = 0) RETURNING *",
-             id);
+    Ended ended = take(work, now,
+                       "DELETE FROM issued WHERE client = ?1 OR"
+                       " family IN (SELECT id FROM family WHERE client = ?1 AND is_revoked = 0) RETURNING *",
+                       id);
     work.run("UPDATE family SET is_revoked = 1, refresh = NULL WHERE client = ? AND is_revoked = 0", id);
-    return revoked;
+    return note_ended(work, std::move(ended));
   });
 }
 
@@ -88,12 +96,29 @@ std::vector<waf::Issued> WafLedger::remove_user(std::string_view id, WallTime no
   return write([&](Work& work) {
     work.run("DELETE FROM user WHERE id = ?", id);
     work.run("DELETE FROM consent WHERE user = ?", id);
-    return revoke_all_of_user(work, id, now);
+    return note_ended(work, revoke_all_of_user(work, id, now));
   });
 }
 
 std::vector<waf::Issued> WafLedger::revoke_user(std::string_view user, WallTime now) {
-  return write([&](Work& work) { return revoke_all_of_user(work, user, now); });
+  return write([&](Work& work) { return note_ended(work, revoke_all_of_user(work, user, now)); });
+}
+
+std::vector<waf::Issued> WafLedger::remove_consent(std::string_view user, std::string_view client,
+                                                   WallTime now) {
+  return write([&](Work& work) {
+    work.run("DELETE FROM consent WHERE user = ? AND client = ?", user, client);
+    work.run("DELETE FROM code WHERE user = ? AND client = ?", user, client);
+    Ended ended =
+        take(work, now,
+             "DELETE FROM issued WHERE (subject = ?1 AND client = ?2) OR family IN"
+             " (SELECT id FROM family WHERE user = ?1 AND client = ?2 AND is_revoked = 0) RETURNING *",
+             user, client);
+    work.run(
+        "UPDATE family SET is_revoked = 1, refresh = NULL WHERE user = ? AND client = ? AND is_revoked = 0",
+        user, client);
+    return note_ended(work, std::move(ended));
+  });
 }
 
 // --- codes ------------------------------------------------------------------------------------------------
@@ -116,7 +141,7 @@ waf::CodeRedemption WafLedger::redeem_code(const waf::Digest& digest, std::strin
       if (now >= code.remembered_until) return {};
       return {.outcome = Outcome::replayed,
               .code = code,
-              .revoked = revoke(work, code.family.id, code.remembered_until, now)};
+              .revoked = note_ended(work, revoke(work, code.family.id, code.remembered_until, now))};
     }
     if (now >= code.ends_at) return {};
     work.run("UPDATE code SET is_redeemed = 1, forget_at = remembered_until WHERE digest = ?", digest);
@@ -138,6 +163,7 @@ waf::Opening WafLedger::open_family(const waf::Family& family, const std::option
         read_family, family.user, now, family.id, std::max<std::size_t>(per_user_max, 1) - 1);
     for (const FamilyRow& old : oldest)
       append(opening.revoked, revoke(work, old.family.id, old.family.ends_at, now));
+    opening.revoked = note_ended(work, std::move(opening.revoked));
     work.run("INSERT OR REPLACE INTO family VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", family.id, family.client,
              family.user, pack(family.scope), pack(family.audiences), family.jkt, family.authenticated_at,
              family.ends_at, refresh ? Bytes{*refresh} : Bytes{});
@@ -159,7 +185,8 @@ waf::Rotation WafLedger::rotate(std::string_view family, const waf::Digest& old_
     const auto found = find_live_family(work, family, now);
     if (!found) return {};
     if (found->refresh != as_text(old_refresh))
-      return {.outcome = Outcome::replayed, .revoked = revoke(work, family, found->family.ends_at, now)};
+      return {.outcome = Outcome::replayed,
+              .revoked = note_ended(work, revoke(work, family, found->family.ends_at, now))};
     work.run("UPDATE family SET refresh = ? WHERE id = ?", new_refresh, family);
     add_issued(work, issued, now);
     return {.outcome = Outcome::rotated};
@@ -167,7 +194,7 @@ waf::Rotation WafLedger::rotate(std::string_view family, const waf::Digest& old_
 }
 
 std::vector<waf::Issued> WafLedger::revoke_family(std::string_view id, WallTime until, WallTime now) {
-  return write([&](Work& work) { return revoke(work, id, until, now); });
+  return write([&](Work& work) { return note_ended(work, revoke(work, id, until, now)); });
 }
 
 // --- tokens -----------------------------------------------------------------------------------------------
@@ -186,15 +213,14 @@ std::optional<waf::Issued> WafLedger::find_issued(std::string_view id_or_twin, W
 }
 
 std::vector<waf::Issued> WafLedger::revoke_issued(std::string_view id_or_twin, WallTime now) {
-  return write([&](Work& work) -> Revoked {
+  return write([&](Work& work) -> Ended {
     const auto token = find_token(work, id_or_twin, now);
     if (!token) return {};
-    Revoked revoked = take(work, now, "DELETE FROM issued WHERE id = ? RETURNING *", token->id);
+    Ended ended = take(work, now, "DELETE FROM issued WHERE id = ? RETURNING *", token->id);
     if (token->kind == waf::IssuedKind::registration)
-      append(revoked,
-             take(work, now, "DELETE FROM issued WHERE turn_subject = ? AND kind = 'turn' RETURNING *",
-                  token->turn_subject));
-    return revoked;
+      append(ended, take(work, now, "DELETE FROM issued WHERE turn_subject = ? AND kind = 'turn' RETURNING *",
+                         token->turn_subject));
+    return note_ended(work, std::move(ended));
   });
 }
 

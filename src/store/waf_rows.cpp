@@ -92,6 +92,24 @@ constexpr std::array migrations{
     "CREATE TABLE audit ("
     "  id INTEGER PRIMARY KEY, at INTEGER NOT NULL, event TEXT NOT NULL, client TEXT NOT NULL,"
     "  subject TEXT NOT NULL, remote TEXT NOT NULL, detail TEXT NOT NULL);",
+
+    // What relays have to be told of, until it has ended; each row has a place of its own for ever.
+    "CREATE TABLE revoked ("
+    "  place INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, twin TEXT NOT NULL, audience TEXT NOT NULL,"
+    "  turn_subject TEXT NOT NULL, ends_at INTEGER NOT NULL, was_single INTEGER NOT NULL);"
+    "CREATE INDEX revoked_end ON revoked(ends_at);"
+    "CREATE TABLE told (only INTEGER PRIMARY KEY CHECK (only = 1), place INTEGER NOT NULL);"
+    "INSERT INTO told VALUES (1, 0);"
+    // What strangers cause drives out its own kind alone.
+    "ALTER TABLE audit ADD COLUMN is_by_stranger INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE audit SET is_by_stranger = 1 WHERE event IN ('login_failed', 'client_refused');"
+    "CREATE INDEX audit_kind ON audit(is_by_stranger, id);"
+    "INSERT INTO counter VALUES ('audit 0', (SELECT count(*) FROM audit WHERE is_by_stranger = 0)),"
+    "  ('audit 1', (SELECT count(*) FROM audit WHERE is_by_stranger = 1));"
+    "CREATE TRIGGER audit_added AFTER INSERT ON audit"
+    "  BEGIN UPDATE counter SET rows = rows + 1 WHERE name = 'audit ' || new.is_by_stranger; END;"
+    "CREATE TRIGGER audit_removed AFTER DELETE ON audit"
+    "  BEGIN UPDATE counter SET rows = rows - 1 WHERE name = 'audit ' || old.is_by_stranger; END;",
 };
 
 constexpr std::array methods{waf::ClientMethod::none, waf::ClientMethod::client_secret_basic,
@@ -291,7 +309,17 @@ waf::AuditEntry read_audit_entry(const Statement& row) {  // its id stands first
           .client = copy_of(row.text(3)),
           .subject = copy_of(row.text(4)),
           .remote = copy_of(row.text(5)),
-          .detail = copy_of(row.text(6))};
+          .detail = copy_of(row.text(6)),
+          .is_by_stranger = row.number(7) != 0};
+}
+
+waf::Issued read_revoked(const Statement& row) {  // its place stands first
+  return {.id = copy_of(row.text(1)),
+          .twin = copy_of(row.text(2)),
+          .kind = waf::IssuedKind::turn,
+          .audience = copy_of(row.text(3)),
+          .turn_subject = copy_of(row.text(4)),
+          .ends_at = row.time(5)};
 }
 
 }  // namespace turnpike::store

@@ -42,5 +42,6 @@ struct FamilyRow {
 FamilyRow read_family(const Statement& row);
 waf::Issued read_issued(const Statement& row);
 waf::AuditEntry read_audit_entry(const Statement& row);
+waf::Issued read_revoked(const Statement& row);
 
 }  // namespace turnpike::store

@@ -12,6 +12,9 @@ namespace turnpike::waf {
 namespace {
 
 constexpr std::size_t name_bytes_max = 255;
+constexpr std::size_t redirect_uris_max = 32, uri_bytes_max = 2048;
+constexpr std::size_t names_max = 64;  // of a list: scopes, audiences, identities
+constexpr std::size_t jwks_bytes_max = 65536;
 
 bool is_plain(std::string_view text) {
   return std::ranges::all_of(text,
@@ -22,6 +25,24 @@ bool is_text(std::string_view text) {
   return std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
+template <typename Names>
+void find_list_problems(const Names& names, std::string_view what, std::vector<std::string>& problems) {
+  if (names.size() > names_max)
+    problems.push_back(fmt::format("found {} {}, allowed: at most {}", names.size(), what, names_max));
+  if (std::ranges::any_of(names, [](const std::string& name) {
+        return name.empty() || name.size() > name_bytes_max || !is_text(name);
+      }))
+    problems.push_back(fmt::format("{} have 1 to 255 bytes each, without control characters", what));
+}
+
+void find_identity_problems(const Identity& identity, std::vector<std::string>& problems) {
+  for (const std::string& text : {identity.impi, identity.wwsf})
+    if (text.size() > name_bytes_max || !is_text(text))
+      problems.emplace_back(
+          "the private identity and the WWSF have at most 255 bytes, without control characters");
+  find_list_problems(identity.impus, "public identities", problems);
+}
+
 std::vector<std::string> find_credential_problems(const Client& client) {
   const bool has_secret =
       client.method == ClientMethod::client_secret_basic || client.method == ClientMethod::client_secret_post;
@@ -30,7 +51,10 @@ std::vector<std::string> find_credential_problems(const Client& client) {
     problems.push_back(fmt::format("the method {} needs a secret", to_string(client.method)));
   if (!has_secret && !client.secrets.empty())
     problems.push_back(fmt::format("the method {} has no secret", to_string(client.method)));
-  if (client.method == ClientMethod::private_key_jwt) {
+  if (client.jwks.size() > jwks_bytes_max)
+    problems.push_back(
+        fmt::format("the key set: found {} bytes, allowed: at most {}", client.jwks.size(), jwks_bytes_max));
+  else if (client.method == ClientMethod::private_key_jwt) {
     const auto keys = jose::KeySet::parse(client.jwks, jose::Limits{});
     if (!keys) problems.push_back("the key set " + keys.error());
   } else if (!client.jwks.empty()) {
@@ -71,8 +95,18 @@ std::vector<std::string> find_problems(const Client& client) {
     problems.emplace_back("the id has 1 to 255 printable characters, without spaces");
   if (client.name.size() > name_bytes_max || !is_text(client.name))
     problems.emplace_back("the name has at most 255 bytes, without control characters");
+  if (client.redirect_uris.size() > redirect_uris_max)
+    problems.push_back(fmt::format("found {} redirect URIs, allowed: at most {}", client.redirect_uris.size(),
+                                   redirect_uris_max));
+  find_list_problems(client.scopes, "scopes", problems);
+  find_list_problems(client.audiences, "audiences", problems);
+  find_list_problems(client.introspects, "audiences for introspection", problems);
+  find_identity_problems(client.identity.value_or(Identity{.wwsf = client.wwsf}), problems);
   for (const std::string& uri : client.redirect_uris)
-    if (const auto problem = find_redirect_uri_problem(uri))
+    if (uri.size() > uri_bytes_max)
+      problems.push_back(
+          fmt::format("a redirect URI: found {} bytes, allowed: at most {}", uri.size(), uri_bytes_max));
+    else if (const auto problem = find_redirect_uri_problem(uri))
       problems.push_back("the redirect URI " + *problem);
   const bool uses_codes = client.grants.contains(GrantType::authorization_code);
   if (uses_codes && client.redirect_uris.empty())
@@ -91,6 +125,7 @@ std::vector<std::string> find_problems(const User& user) {
     problems.emplace_back("the id has 1 to 255 printable characters, without spaces");
   if (user.name.empty() || user.name.size() > name_bytes_max || !is_text(user.name))
     problems.emplace_back("the name has 1 to 255 bytes, without control characters");
+  find_identity_problems(user.identity, problems);
   if (user.identity.impi.empty() != user.identity.impus.empty())
     problems.emplace_back("a private identity goes with public ones, and they with it");
   return problems;

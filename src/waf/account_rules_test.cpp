@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "jose/signing_key.hpp"
 
 namespace turnpike::waf {
@@ -50,6 +52,40 @@ TEST(AccountRules, SayWhatIsWrongWithAClient) {
                 "the grant authorization_code needs a redirect URI"}));
   EXPECT_EQ(find_problems(Client{.id = "a", .method = ClientMethod::private_key_jwt}),
             Problems{"the key set is no JSON object within the limits"});
+}
+
+TEST(AccountRules, BoundWhatAnAccountHolds) {
+  const Client good{.id = "a", .redirect_uris = {"https://a.example/"}};
+  const auto problems_with = [&](const std::function<void(Client&)>& change) {
+    Client client = good;
+    change(client);
+    return find_problems(client);
+  };
+  EXPECT_EQ(problems_with([](Client& it) { it.redirect_uris.assign(33, "https://a.example/"); }),
+            Problems{"found 33 redirect URIs, allowed: at most 32"});
+  EXPECT_EQ(
+      problems_with([](Client& it) { it.redirect_uris = {"https://a.example/" + std::string(2048, 'a')}; }),
+      Problems{"a redirect URI: found 2066 bytes, allowed: at most 2048"});
+  EXPECT_EQ(problems_with([](Client& it) { it.jwks = std::string(65537, ' '); }),
+            Problems{"the key set: found 65537 bytes, allowed: at most 65536"});
+  EXPECT_EQ(problems_with([](Client& it) { it.audiences = {std::string(256, 'a')}; }),
+            Problems{"audiences have 1 to 255 bytes each, without control characters"});
+  EXPECT_EQ(problems_with([](Client& it) {
+              for (int i = 0; i < 65; ++i) it.audiences.insert(std::to_string(i));
+            }),
+            Problems{"found 65 audiences, allowed: at most 64"});
+  EXPECT_EQ(problems_with([](Client& it) { it.wwsf = std::string(256, 'a'); }).size(), 1u);
+  EXPECT_EQ(problems_with([](Client& it) { it.name = std::string(256, 'a'); }).size(), 1u);
+  EXPECT_EQ(problems_with([](Client& it) { it.id = std::string(256, 'a'); }).size(), 1u);
+  EXPECT_EQ(problems_with([](Client&) {}), Problems{});
+  User user{.id = "u", .name = "alice", .identity = {.impi = "a@x", .impus = {"sip:a@x"}}};
+  EXPECT_EQ(find_problems(user), Problems{});
+  user.identity.impus.assign(65, "sip:a@x");
+  EXPECT_EQ(find_problems(user), Problems{"found 65 public identities, allowed: at most 64"});
+  user.identity = {.impi = std::string(256, 'a'), .impus = {"sip:a\nb"}};
+  EXPECT_EQ(find_problems(user).size(), 2u);
+  user = {.id = "u", .name = std::string(256, 'a')};
+  EXPECT_EQ(find_problems(user), Problems{"the name has 1 to 255 bytes, without control characters"});
 }
 
 TEST(AccountRules, SayWhatIsWrongWithAUser) {

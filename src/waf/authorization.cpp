@@ -145,8 +145,9 @@ Response answer_password(Visit& visit, const PasswordCheck& check, bool is_right
     remember_browser(visit, check.name, response.fields);
     return response;
   }
-  note_failed_login(visit, check.name);
-  visit.audit("login_failed", "", check.user);
+  const std::string locked = note_failed_login(visit, check.name);
+  visit.audit_refusal("login_failed", "", check.user);
+  if (!locked.empty()) visit.audit_refusal("locked_out", "", check.user, locked);
   const auto request = read_authorization_request(visit, check.query);
   if (!request) return request.error();
   return show_login(visit, *request, check.query, check.name, wrong, 403);

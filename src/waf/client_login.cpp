@@ -123,7 +123,7 @@ std::expected<ClientPtr, Refusal> authenticate_client(Visit& visit, const Form& 
                     : authenticate_by_secret(visit, *shown);
   // What strangers invent is not written down.
   if (!client && visit.ledger.find_client(shown->id))
-    visit.audit("client_refused", shown->id, "", client.error().description);
+    visit.audit_refusal("client_refused", shown->id, "", client.error().description);
   return client;
 }
 

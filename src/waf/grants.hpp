@@ -55,11 +55,13 @@ struct Issued {
 
 struct AuditEntry {
   WallTime at{};
-  std::string event{};  // "login", "code_replayed", ...
+  std::string event{};  // "login", "code_replayed", ...; docs/waf.md has them all
   std::string client{};
   std::string subject{};
   std::string remote{};
   std::string detail{};
+  // Strangers can cause as many as they like: such entries drive out their own kind alone.
+  bool is_by_stranger = false;
   bool operator==(const AuditEntry&) const = default;
 };
 

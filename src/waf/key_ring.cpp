@@ -5,6 +5,14 @@
 #include "base/check.hpp"
 
 namespace turnpike::waf {
+namespace {
+
+void audit(Ledger& ledger, std::string_view event, const std::string& kid, WallTime now) {
+  const AuditEntry entry{.at = now, .event = std::string{event}, .detail = kid};
+  ledger.append_audit({&entry, 1});
+}
+
+}  // namespace
 
 std::expected<KeyRing, std::string> KeyRing::open(Ledger& ledger) {
   KeyRing ring;
@@ -30,6 +38,7 @@ bool KeyRing::rotate(Ledger& ledger, const KeyRules& rules, std::chrono::seconds
       continue;
     }
     ledger.remove_signing_key(entry->key.kid());
+    audit(ledger, "signing_key_ended", entry->key.kid(), now);
     entry = entries_.erase(entry);
     has_changed = true;
   }
@@ -47,14 +56,31 @@ bool KeyRing::rotate(Ledger& ledger, const KeyRules& rules, std::chrono::seconds
   return has_changed;
 }
 
-void KeyRing::replace(Ledger& ledger, const KeyRules& rules, std::chrono::seconds tokens_live,
+bool KeyRing::replace(Ledger& ledger, const KeyRules& rules, std::chrono::seconds tokens_live,
                       std::string_view kid, WallTime now) {
   const auto found = std::ranges::find_if(entries_, [&](const Entry& it) { return it.key.kid() == kid; });
-  if (found != entries_.end()) {
-    ledger.remove_signing_key(kid);
-    entries_.erase(found);
-  }
+  if (found == entries_.end()) return false;
+  ledger.remove_signing_key(kid);
+  audit(ledger, "signing_key_replaced", found->key.kid(), now);
+  entries_.erase(found);
   if (!rotate(ledger, rules, tokens_live, now)) collect_verifiers();
+  return true;
+}
+
+std::optional<std::string> KeyRing::add_successor(Ledger& ledger, const KeyRules& rules,
+                                                  std::chrono::seconds tokens_live, WallTime now) {
+  rotate(ledger, rules, tokens_live, now);
+  if (entries_.back().signs_from > now) return std::nullopt;
+  // As rotate() has it: it begins to sign when most of the time for which it has to be published is over.
+  add(ledger, rules, tokens_live, now, now + rules.published_before - rules.published_before / 8);
+  collect_verifiers();
+  return entries_.back().key.kid();
+}
+
+bool KeyRing::has_same_keys(const KeyRing& other) const {
+  return std::ranges::equal(
+      entries_, other.entries_, {}, [](const Entry& it) { return it.key.kid(); },
+      [](const Entry& it) { return it.key.kid(); });
 }
 
 // The newest one: its predecessor still signs for a little while, so that clocks need not agree.
@@ -88,6 +114,7 @@ void KeyRing::add(Ledger& ledger, const KeyRules& rules, std::chrono::seconds to
                           .signs_from = entry.signs_from,
                           .signs_until = entry.signs_until,
                           .published_until = entry.published_until});
+  audit(ledger, "signing_key_added", entry.key.kid(), published_at);
   const auto next = std::ranges::upper_bound(entries_, entry.signs_from, {}, &Entry::signs_from);
   entries_.insert(next, std::move(entry));
 }

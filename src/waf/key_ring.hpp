@@ -25,8 +25,14 @@ class KeyRing {
   // called at the start and then at least as often as `published_before` lasts.
   bool rotate(Ledger& ledger, const KeyRules& rules, std::chrono::seconds tokens_live, WallTime now);
   // For when a key has leaked: nothing that it signed is accepted any more, and another one signs at once.
-  void replace(Ledger& ledger, const KeyRules& rules, std::chrono::seconds tokens_live, std::string_view kid,
+  // False where there is no such key; then nothing happens.
+  bool replace(Ledger& ledger, const KeyRules& rules, std::chrono::seconds tokens_live, std::string_view kid,
                WallTime now);
+  // Publishes the next key now, whose turn comes when every verifier has fetched it. Its kid; nothing where a
+  // next one is published already.
+  std::optional<std::string> add_successor(Ledger& ledger, const KeyRules& rules,
+                                           std::chrono::seconds tokens_live, WallTime now);
+  [[nodiscard]] bool has_same_keys(const KeyRing& other) const;
 
   // The key that signs at this time; there is one after rotate().
   [[nodiscard]] const jose::SigningKey* find_signer(WallTime now) const;

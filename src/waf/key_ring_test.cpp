@@ -84,11 +84,46 @@ TEST(KeyRing, ReplacesAKeyThatHasLeaked) {
   world.rotate(start);
   const std::string leaked = world.signer(start);
   const std::string token = world.ring.find_signer(start)->sign("at+jwt", "{}");
-  world.ring.replace(world.ledger, rules, 1h, leaked, start + 1h);
+  EXPECT_FALSE(world.ring.replace(world.ledger, rules, 1h, "none", start + 1h));
+  EXPECT_EQ(world.signer(start + 1h), leaked);
+  EXPECT_TRUE(world.ring.replace(world.ledger, rules, 1h, leaked, start + 1h));
   EXPECT_NE(world.signer(start + 1h), leaked);
   EXPECT_NE(world.signer(start + 1h), "");
   EXPECT_FALSE(world.verifies(token));
   EXPECT_FALSE(world.publishes(leaked, start + 1h));
+  EXPECT_FALSE(world.rotate(start + 1h)) << "all is done";
+  const auto all = world.ledger.last_audit_entries(9);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all.at(1).event, "signing_key_replaced");
+  EXPECT_EQ(all.at(1).detail, leaked);
+  EXPECT_EQ(all.at(0).event, "signing_key_added");
+  EXPECT_EQ(all.at(0).detail, world.signer(start + 1h));
+}
+
+TEST(KeyRing, PublishesTheNextKeyWhenItIsTold) {
+  World world;
+  world.rotate(start);
+  const std::string first = world.signer(start);
+  const std::string token = world.ring.find_signer(start)->sign("at+jwt", "{}");
+  const auto next = world.ring.add_successor(world.ledger, rules, 1h, start + 1h);
+  ASSERT_TRUE(next);
+  EXPECT_FALSE(world.ring.add_successor(world.ledger, rules, 1h, start + 2h)) << "one waits already";
+  EXPECT_TRUE(world.publishes(*next, start + 1h));
+  EXPECT_EQ(world.signer(start + 1h), first) << "verifiers fetch it first";
+  EXPECT_EQ(world.signer(start + 1h + day), *next);
+  EXPECT_TRUE(world.verifies(token));
+  EXPECT_FALSE(world.rotate(start + 1h + day));
+  EXPECT_TRUE(world.ring.add_successor(world.ledger, rules, 1h, start + 1h + day)) << "and again";
+}
+
+TEST(KeyRing, KnowsWhetherAnotherHasTheSameKeys) {
+  World world;
+  world.rotate(start);
+  KeyRing other = *KeyRing::open(world.ledger);
+  EXPECT_TRUE(other.has_same_keys(world.ring));
+  world.ring.replace(world.ledger, rules, 1h, world.signer(start), start);
+  EXPECT_FALSE(other.has_same_keys(world.ring));
+  EXPECT_TRUE(KeyRing::open(world.ledger)->has_same_keys(world.ring));
 }
 
 TEST(KeyRing, SaysWhichStoredKeyCannotBeUsed) {

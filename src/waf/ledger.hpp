@@ -6,6 +6,7 @@
 // A time after which something is no longer valid is handed in as `now`; what has ended behaves as if it had
 // never been.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 
 #include "base/secret.hpp"
 #include "base/time.hpp"
+#include "credentials/token.hpp"
 #include "waf/accounts.hpp"
 #include "waf/grants.hpp"
 
@@ -39,6 +41,20 @@ struct Rotation {
   std::vector<Issued> revoked{};  // replayed: what ended with it
 };
 
+// A relay may take a token for some seconds longer than it says.
+inline constexpr std::chrono::seconds relay_tolerance =
+    credentials::token_clock_skew + std::chrono::seconds{1};
+
+// TURN tokens that ended together, in one call.
+struct RevokedBatch {
+  std::vector<Issued> tokens{};
+  bool was_single = false;  // one token ended and nothing else: its subject may have others
+};
+struct Revoked {
+  std::int64_t position = 0;
+  std::vector<RevokedBatch> batches{};
+};
+
 // When an account or an address is locked out.
 struct AttemptRule {
   std::uint32_t failures_max = 5;    // that many in a row lock
@@ -60,9 +76,14 @@ class Ledger {
  public:
   virtual ~Ledger() = default;
 
+  // What is written from begin() to commit() is written together, or not at all where one of the calls fails
+  // or the process ends. Calls beside such a pair are written each for itself.
+  virtual void begin() {}
+  virtual void commit() {}
+
   // What could not be read or written since this was asked last, in words for the operator. The result of
-  // such a call is empty or false and means nothing, and nothing of it was written: the request that asked is
-  // answered with 503, and may be tried again.
+  // such a call is empty or false and means nothing, and nothing of it, and of what was to be written with
+  // it, was written: the request that asked is answered with 503, and may be tried again.
   virtual std::optional<std::string> take_failure() { return std::nullopt; }
 
   // Accounts. `put` adds or replaces; `remove` is false where there was none. Removing an account also
@@ -79,7 +100,9 @@ class Ledger {
 
   virtual std::optional<Consent> find_consent(std::string_view user, std::string_view client) = 0;
   virtual void put_consent(const Consent& consent) = 0;
-  virtual void remove_consent(std::string_view user, std::string_view client) = 0;
+  // And what this client was given by this user.
+  virtual std::vector<Issued> remove_consent(std::string_view user, std::string_view client,
+                                             WallTime now) = 0;
 
   // Of more than `per_user_max` the oldest one is closed.
   virtual void open_session(const Session& session, std::size_t per_user_max) = 0;
@@ -110,6 +133,15 @@ class Ledger {
   virtual std::vector<Issued> revoke_issued(std::string_view id_or_twin, WallTime now) = 0;
   virtual std::vector<Issued> revoke_user(std::string_view user, WallTime now) = 0;
 
+  // TURN tokens that were revoked, by whomever, and that relays would still let in; all that have come after
+  // that position. They are kept until they end, so that who was away is told as well.
+  virtual Revoked find_revoked(std::int64_t after, WallTime now) = 0;
+  // All relays have been told of those up to this position.
+  virtual void note_told(std::int64_t position) = 0;
+
+  // Whether another ledger has written to the same place since this was asked last.
+  virtual bool has_changed_elsewhere() { return false; }
+
   // True the first time, until `until`; then false. Also false where there is no room for more.
   virtual bool use_once(std::string_view key, WallTime until, WallTime now) = 0;
 
@@ -122,7 +154,7 @@ class Ledger {
   virtual void put_signing_key(const StoredKey& key) = 0;
   virtual void remove_signing_key(std::string_view kid) = 0;
 
-  virtual void append_audit(const AuditEntry& entry) = 0;
+  virtual void append_audit(std::span<const AuditEntry> entries) = 0;
   virtual std::vector<AuditEntry> last_audit_entries(std::size_t count) = 0;  // the newest first
 
   // Drops what has ended; the shell calls it every now and then.

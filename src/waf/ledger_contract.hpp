@@ -157,8 +157,78 @@ TYPED_TEST_P(LedgerContract, KeepsConsents) {
   this->ledger_->put_consent(consent);
   EXPECT_EQ(this->ledger_->find_consent("u1", "wic"), consent);
   EXPECT_FALSE(this->ledger_->find_consent("wic", "u1"));
-  this->ledger_->remove_consent("u1", "wic");
+  EXPECT_TRUE(this->ledger_->remove_consent("u1", "wic", this->now).empty());
   EXPECT_FALSE(this->ledger_->find_consent("u1", "wic"));
+}
+
+TYPED_TEST_P(LedgerContract, TakesBackWhatAConsentAllowed) {
+  const auto of_other = [&](Family family) {
+    family.client = "other";
+    return family;
+  };
+  Issued exchanged = this->token("t2", ""), of_others = this->token("t3", "f3"),
+         alone = this->token("t4", "");
+  of_others.client = "other";
+  alone.subject = "u2";
+  this->ledger_->put_consent({.user = "u1", .client = "wic"});
+  this->ledger_->put_consent({.user = "u1", .client = "other"});
+  ASSERT_TRUE(this->open(this->family(), {this->turn_token("t1")}));
+  ASSERT_TRUE(this->open(of_other(this->family("f3")), {of_others}));
+  ASSERT_TRUE(this->ledger_->note_issued(std::vector{exchanged, alone}, this->now));
+  Code code = this->code();
+  code.family.id = "f2";
+  this->ledger_->add_code(code);
+
+  EXPECT_EQ(this->ids(this->ledger_->remove_consent("u1", "wic", this->now)),
+            (typename TestFixture::Names{"t1", "t2"}));
+  EXPECT_FALSE(this->ledger_->find_family("f1", this->now));
+  EXPECT_TRUE(this->ledger_->find_family("f3", this->now)) << "another client's";
+  EXPECT_TRUE(this->ledger_->find_consent("u1", "other"));
+  EXPECT_TRUE(this->ledger_->find_issued("t4", this->now)) << "another user's";
+  EXPECT_EQ(this->ledger_->redeem_code(digest_of("code"), "wic", this->now).outcome,
+            CodeRedemption::Outcome::unknown);
+  EXPECT_EQ(this->rotate("r1", "r2").outcome, Rotation::Outcome::unknown);
+}
+
+TYPED_TEST_P(LedgerContract, RemembersRevokedTurnTokensForRelays) {
+  const auto revoked = [&](std::int64_t after, WallTime at) {
+    std::vector<Issued> all;
+    for (const RevokedBatch& batch : this->ledger_->find_revoked(after, at).batches)
+      all.insert(all.end(), batch.tokens.begin(), batch.tokens.end());
+    return this->ids(all);
+  };
+  using Ids = typename TestFixture::Names;
+  ASSERT_TRUE(this->open(this->family(), {this->token("a"), this->turn_token("t1")}));
+  ASSERT_TRUE(this->ledger_->note_issued(
+      std::vector{this->turn_token("t2", "s1", ""), this->token("b", ""), this->turn_token("t3", "s2", "")},
+      this->now));
+  EXPECT_EQ(this->ledger_->find_revoked(0, this->now).position, 0);
+  this->ledger_->revoke_issued("t3", this->now);
+  const Revoked single = this->ledger_->find_revoked(0, this->now);
+  ASSERT_EQ(single.batches.size(), 1u);
+  EXPECT_TRUE(single.batches.front().was_single);
+  EXPECT_EQ(single.batches.front().tokens.front().twin, "t3-twin");
+  EXPECT_EQ(single.batches.front().tokens.front().turn_subject, "s2");
+  EXPECT_EQ(single.batches.front().tokens.front().audience, "epcscf");
+
+  this->ledger_->revoke_family("f1", this->now + this->hour, this->now);
+  const Revoked next = this->ledger_->find_revoked(single.position, this->now);
+  ASSERT_EQ(next.batches.size(), 1u) << "what comes after a position";
+  EXPECT_FALSE(next.batches.front().was_single) << "a registration token ended with it";
+  EXPECT_EQ(this->ids(next.batches.front().tokens), (typename TestFixture::Names{"t1"}));
+  this->ledger_->revoke_issued("b", this->now);
+  EXPECT_EQ(revoked(next.position, this->now), (Ids{"t2"})) << "of the same turn_subject";
+  EXPECT_EQ(revoked(0, this->now), (Ids{"t1", "t2", "t3"}));
+  EXPECT_EQ(revoked(0, this->now + this->minute + relay_tolerance), Ids{}) << "they have ended";
+}
+
+TYPED_TEST_P(LedgerContract, WritesJoinedCalls) {
+  this->ledger_->begin();
+  this->ledger_->put_client({.id = "wic"});
+  EXPECT_TRUE(this->ledger_->find_client("wic"));
+  this->ledger_->commit();
+  EXPECT_TRUE(this->ledger_->find_client("wic"));
+  EXPECT_FALSE(this->ledger_->take_failure());
 }
 
 TYPED_TEST_P(LedgerContract, KeepsSessionsUntilTheyEnd) {
@@ -368,11 +438,13 @@ TYPED_TEST_P(LedgerContract, KeepsSigningKeysInTheirOrder) {
 TYPED_TEST_P(LedgerContract, KeepsAnAuditTrail) {
   const AuditEntry first{
       .at = this->now, .event = "login", .client = "wic", .subject = "u1", .remote = "::1", .detail = "d"};
-  this->ledger_->append_audit(first);
-  this->ledger_->append_audit({.at = this->now, .event = "consent"});
+  this->ledger_->append_audit(
+      std::vector{first, AuditEntry{.at = this->now, .event = "login_failed", .is_by_stranger = true},
+                  AuditEntry{.at = this->now, .event = "consent"}});
   const auto all = this->ledger_->last_audit_entries(10);
-  ASSERT_EQ(all.size(), 2u);
+  ASSERT_EQ(all.size(), 3u);
   EXPECT_EQ(all.front().event, "consent");
+  EXPECT_TRUE(all.at(1).is_by_stranger);
   EXPECT_EQ(all.back(), first);
   EXPECT_EQ(this->ledger_->last_audit_entries(1).size(), 1u);
 }
@@ -391,14 +463,13 @@ TYPED_TEST_P(LedgerContract, ForgetsOnlyWhatHasEnded) {
   EXPECT_FALSE(this->open(this->family())) << "and so is a revoked family";
 }
 
-REGISTER_TYPED_TEST_SUITE_P(LedgerContract, KeepsClients, KeepsUsersWhoseNamesAreUnique,
-                            RemovesAccountsWithWhatWasIssuedToThem, KeepsConsents, KeepsSessionsUntilTheyEnd,
-                            ClosesTheOldestOfTooManySessionsAndFamilies, RedeemsACodeOnceForItsClient,
-                            DoesNotRedeemACodeThatHasEnded, KeepsAFamilyClosedThatWasRevokedBeforeItWasOpened,
-                            RotatesRefreshTokensAndNoticesOldOnes, DoesNotRotateWhatIsNotThere,
-                            RevokesAFamilyWithItsTokens, KeepsWhatWasIssuedUntilItEnds,
-                            RevokesATokenWithTheTurnTokensThatCameWithIt, LetsAKeyBeUsedOnce,
-                            LocksAfterFailures, KeepsSigningKeysInTheirOrder, KeepsAnAuditTrail,
-                            ForgetsOnlyWhatHasEnded);
+REGISTER_TYPED_TEST_SUITE_P(
+    LedgerContract, KeepsClients, KeepsUsersWhoseNamesAreUnique, RemovesAccountsWithWhatWasIssuedToThem,
+    KeepsConsents, TakesBackWhatAConsentAllowed, RemembersRevokedTurnTokensForRelays, WritesJoinedCalls,
+    KeepsSessionsUntilTheyEnd, ClosesTheOldestOfTooManySessionsAndFamilies, RedeemsACodeOnceForItsClient,
+    DoesNotRedeemACodeThatHasEnded, KeepsAFamilyClosedThatWasRevokedBeforeItWasOpened,
+    RotatesRefreshTokensAndNoticesOldOnes, DoesNotRotateWhatIsNotThere, RevokesAFamilyWithItsTokens,
+    KeepsWhatWasIssuedUntilItEnds, RevokesATokenWithTheTurnTokensThatCameWithIt, LetsAKeyBeUsedOnce,
+    LocksAfterFailures, KeepsSigningKeysInTheirOrder, KeepsAnAuditTrail, ForgetsOnlyWhatHasEnded);
 
 }  // namespace turnpike::waf

@@ -34,12 +34,21 @@ std::optional<WallTime> find_lock(const Visit& visit, std::string_view name) {
   return locked_until;
 }
 
-void note_failed_login(Visit& visit, std::string_view name) {
+std::string note_failed_login(Visit& visit, std::string_view name) {
   const Keys keys = make_keys(visit, name);
   const LockRules& rules = visit.settings.locks;
-  visit.ledger.note_failure(keys.per_user_and_source, rules.per_user_and_source, visit.now);
-  visit.ledger.note_failure(keys.per_user, rules.per_user, visit.now);
-  visit.ledger.note_failure(keys.per_source, rules.per_source, visit.now);
+  std::string locked;
+  const auto note = [&](const std::string& key, const AttemptRule& rule, std::string_view what) {
+    const WallTime until = visit.ledger.note_failure(key, rule, visit.now);
+    if (until <= visit.now) return;
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(until - visit.now).count();
+    locked.append(locked.empty() ? "" : ", ").append(what);
+    locked.append(" for ").append(std::to_string(seconds)).append(" s");
+  };
+  note(keys.per_user_and_source, rules.per_user_and_source, "the name from this source");
+  note(keys.per_user, rules.per_user, "the name from everywhere");
+  note(keys.per_source, rules.per_source, "this source");
+  return locked;
 }
 
 // The count of the source stays: a password that is known would buy more guesses of others.

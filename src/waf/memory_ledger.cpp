@@ -6,6 +6,10 @@
 namespace turnpike::waf {
 namespace {
 
+void append(std::vector<Issued>& all, std::vector<Issued> more) {
+  std::ranges::move(more, std::back_inserter(all));
+}
+
 template <typename Map>
 typename Map::mapped_type find_or_null(const Map& map, std::string_view key) {
   const auto found = map.find(key);
@@ -58,10 +62,9 @@ std::vector<Issued> MemoryLedger::remove_client(std::string_view id, WallTime no
   if (const auto found = clients_.find(id); found != clients_.end()) clients_.erase(found);
   std::erase_if(consents_, [&](const auto& it) { return it.first.second == id; });
   std::erase_if(codes_, [&](const auto& it) { return it.second.code.family.client == id; });
-  auto revoked = revoke_families_where(&Family::client, id, now);
-  std::ranges::move(revoke_where([&](const Issued& it) { return it.client == id; }, now),
-                    std::back_inserter(revoked));
-  return revoked;
+  auto revoked = close_families([&](const Family& it) { return it.client == id; }, now);
+  append(revoked, revoke_where([&](const Issued& it) { return it.client == id; }, now));
+  return note_revoked(std::move(revoked));
 }
 
 std::vector<Issued> MemoryLedger::remove_user(std::string_view id, WallTime now) {
@@ -70,7 +73,7 @@ std::vector<Issued> MemoryLedger::remove_user(std::string_view id, WallTime now)
     users_.erase(found);
   }
   std::erase_if(consents_, [&](const auto& it) { return it.first.first == id; });
-  return revoke_user(id, now);
+  return note_revoked(close_user(id, now));
 }
 
 std::optional<Consent> MemoryLedger::find_consent(std::string_view user, std::string_view client) {
@@ -82,8 +85,15 @@ void MemoryLedger::put_consent(const Consent& consent) {
   consents_.insert_or_assign({consent.user, consent.client}, consent);
 }
 
-void MemoryLedger::remove_consent(std::string_view user, std::string_view client) {
+std::vector<Issued> MemoryLedger::remove_consent(std::string_view user, std::string_view client,
+                                                 WallTime now) {
+  const auto is_theirs = [&](const Family& it) { return it.user == user && it.client == client; };
   consents_.erase({std::string{user}, std::string{client}});
+  std::erase_if(codes_, [&](const auto& it) { return is_theirs(it.second.code.family); });
+  auto revoked = close_families(is_theirs, now);
+  append(revoked,
+         revoke_where([&](const Issued& it) { return it.subject == user && it.client == client; }, now));
+  return note_revoked(std::move(revoked));
 }
 
 void MemoryLedger::open_session(const Session& session, std::size_t per_user_max) {
@@ -115,7 +125,7 @@ CodeRedemption MemoryLedger::redeem_code(const Digest& digest, std::string_view 
     if (now >= record.code.remembered_until) return {};
     return {.outcome = CodeRedemption::Outcome::replayed,
             .code = record.code,
-            .revoked = revoke_family(record.code.family.id, record.code.remembered_until, now)};
+            .revoked = note_revoked(close_family(record.code.family.id, record.code.remembered_until, now))};
   }
   if (now >= record.code.ends_at) return {};
   record.is_redeemed = true;
@@ -133,8 +143,8 @@ Opening MemoryLedger::open_family(const Family& family, const std::optional<Dige
   std::ranges::sort(others, {}, &Family::authenticated_at);
   Opening opening{.is_open = true};
   for (std::size_t i = 0; i + per_user_max <= others.size(); ++i)
-    std::ranges::move(revoke_family(others[i].id, others[i].ends_at, now),
-                      std::back_inserter(opening.revoked));
+    append(opening.revoked, close_family(others[i].id, others[i].ends_at, now));
+  opening.revoked = note_revoked(std::move(opening.revoked));
   families_.insert_or_assign(family.id, FamilyRecord{.family = family, .refresh = refresh});
   add_issued(issued);
   return opening;
@@ -153,13 +163,17 @@ Rotation MemoryLedger::rotate(std::string_view family, const Digest& old_refresh
   if (found == families_.end() || found->second.is_revoked || now >= found->second.family.ends_at) return {};
   if (found->second.refresh != old_refresh)
     return {.outcome = Rotation::Outcome::replayed,
-            .revoked = revoke_family(family, found->second.family.ends_at, now)};
+            .revoked = note_revoked(close_family(family, found->second.family.ends_at, now))};
   found->second.refresh = new_refresh;
   add_issued(issued);
   return {.outcome = Rotation::Outcome::rotated};
 }
 
 std::vector<Issued> MemoryLedger::revoke_family(std::string_view id, WallTime until, WallTime now) {
+  return note_revoked(close_family(id, until, now));
+}
+
+std::vector<Issued> MemoryLedger::close_family(std::string_view id, WallTime until, WallTime now) {
   FamilyRecord& record = families_[std::string{id}];
   record.is_revoked = true;
   record.refresh.reset();
@@ -184,21 +198,42 @@ std::optional<Issued> MemoryLedger::find_issued(std::string_view id_or_twin, Wal
 std::vector<Issued> MemoryLedger::revoke_issued(std::string_view id_or_twin, WallTime now) {
   const auto token = find_issued(id_or_twin, now);
   if (!token) return {};
-  return revoke_where(
+  return note_revoked(revoke_where(
       [&](const Issued& it) {
         return it.id == token->id || (token->kind == IssuedKind::registration &&
                                       it.kind == IssuedKind::turn && it.turn_subject == token->turn_subject);
       },
-      now);
+      now));
 }
 
 std::vector<Issued> MemoryLedger::revoke_user(std::string_view user, WallTime now) {
+  return note_revoked(close_user(user, now));
+}
+
+std::vector<Issued> MemoryLedger::close_user(std::string_view user, WallTime now) {
   std::erase_if(sessions_, [&](const auto& it) { return it.second.user == user; });
   std::erase_if(codes_, [&](const auto& it) { return it.second.code.family.user == user; });
-  auto revoked = revoke_families_where(&Family::user, user, now);
-  std::ranges::move(revoke_where([&](const Issued& it) { return it.subject == user; }, now),
-                    std::back_inserter(revoked));
+  auto revoked = close_families([&](const Family& it) { return it.user == user; }, now);
+  append(revoked, revoke_where([&](const Issued& it) { return it.subject == user; }, now));
   return revoked;
+}
+
+std::vector<Issued> MemoryLedger::note_revoked(std::vector<Issued> revoked) {
+  RevokedBatch batch{.was_single = revoked.size() == 1};
+  std::ranges::copy_if(revoked, std::back_inserter(batch.tokens),
+                       [](const Issued& it) { return it.kind == IssuedKind::turn; });
+  if (!batch.tokens.empty()) revoked_.push_back(std::move(batch));
+  return revoked;
+}
+
+Revoked MemoryLedger::find_revoked(std::int64_t after, WallTime now) {
+  Revoked found{.position = static_cast<std::int64_t>(revoked_.size())};
+  for (auto at = static_cast<std::size_t>(after); at < revoked_.size(); ++at) {
+    RevokedBatch batch = revoked_[at];
+    std::erase_if(batch.tokens, [&](const Issued& it) { return now >= it.ends_at + relay_tolerance; });
+    if (!batch.tokens.empty()) found.batches.push_back(std::move(batch));
+  }
+  return found;
 }
 
 bool MemoryLedger::use_once(std::string_view key, WallTime until, WallTime now) {
@@ -250,9 +285,14 @@ void MemoryLedger::remove_signing_key(std::string_view kid) {
   if (const auto found = keys_.find(kid); found != keys_.end()) keys_.erase(found);
 }
 
-void MemoryLedger::append_audit(const AuditEntry& entry) {
-  audit_.push_back(entry);
-  if (audit_.size() > limits_.audit_max) audit_.pop_front();
+void MemoryLedger::append_audit(std::span<const AuditEntry> entries) {
+  for (const AuditEntry& entry : entries) {
+    audit_.push_back(entry);
+    const auto is_alike = [&](const AuditEntry& it) { return it.is_by_stranger == entry.is_by_stranger; };
+    const std::size_t max = entry.is_by_stranger ? limits_.strangers_max : limits_.audit_max;
+    if (static_cast<std::size_t>(std::ranges::count_if(audit_, is_alike)) > max)
+      audit_.erase(std::ranges::find_if(audit_, is_alike));
+  }
 }
 
 std::vector<AuditEntry> MemoryLedger::last_audit_entries(std::size_t count) {
@@ -271,6 +311,8 @@ void MemoryLedger::forget_ended(WallTime now) {
   std::erase_if(twins_, [&](const auto& it) { return !issued_.contains(it.second); });
   std::erase_if(once_, [&](const auto& it) { return now >= it.second; });
   std::erase_if(attempts_, [&](const auto& it) { return now >= it.second.forgotten_at; });
+  for (RevokedBatch& batch : revoked_)  // whose places are positions, and stay
+    std::erase_if(batch.tokens, [&](const Issued& it) { return now >= it.ends_at + relay_tolerance; });
 }
 
 template <typename Condition>
@@ -285,12 +327,12 @@ std::vector<Issued> MemoryLedger::revoke_where(Condition condition, WallTime now
   return revoked;
 }
 
-std::vector<Issued> MemoryLedger::revoke_families_where(std::string Family::* owner, std::string_view value,
-                                                        WallTime now) {
+template <typename Condition>
+std::vector<Issued> MemoryLedger::close_families(Condition condition, WallTime now) {
   std::vector<Issued> revoked;
   for (const auto& [id, record] : families_)
-    if (!record.is_revoked && record.family.*owner == value)
-      std::ranges::move(revoke_family(id, record.family.ends_at, now), std::back_inserter(revoked));
+    if (!record.is_revoked && condition(record.family))
+      append(revoked, close_family(id, record.family.ends_at, now));
   return revoked;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // A ledger that ends with its process: for tests, and where nothing has to survive.
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <string>
@@ -15,6 +16,7 @@ struct MemoryLedgerLimits {
   std::size_t once_max = 100'000;      // of use_once
   std::size_t attempts_max = 100'000;  // keys whose failures are remembered; then the oldest is forgotten
   std::size_t audit_max = 10'000;      // then the oldest is forgotten
+  std::size_t strangers_max = 1'000;   // the same for what strangers cause
 };
 
 class MemoryLedger : public Ledger {
@@ -33,7 +35,7 @@ class MemoryLedger : public Ledger {
 
   std::optional<Consent> find_consent(std::string_view user, std::string_view client) override;
   void put_consent(const Consent& consent) override;
-  void remove_consent(std::string_view user, std::string_view client) override;
+  std::vector<Issued> remove_consent(std::string_view user, std::string_view client, WallTime now) override;
 
   void open_session(const Session& session, std::size_t per_user_max) override;
   std::optional<Session> find_session(const Digest& id, WallTime now) override;
@@ -54,6 +56,10 @@ class MemoryLedger : public Ledger {
   std::vector<Issued> revoke_issued(std::string_view id_or_twin, WallTime now) override;
   std::vector<Issued> revoke_user(std::string_view user, WallTime now) override;
 
+  Revoked find_revoked(std::int64_t after, WallTime now) override;
+  void note_told(std::int64_t position) override { told_ = std::max(told_, position); }
+  [[nodiscard]] std::int64_t told() const { return told_; }
+
   bool use_once(std::string_view key, WallTime until, WallTime now) override;
   WallTime note_failure(std::string_view key, const AttemptRule& rule, WallTime now) override;
   std::optional<WallTime> find_lock(std::string_view key, WallTime now) override;
@@ -63,7 +69,7 @@ class MemoryLedger : public Ledger {
   void put_signing_key(const StoredKey& key) override;
   void remove_signing_key(std::string_view kid) override;
 
-  void append_audit(const AuditEntry& entry) override;
+  void append_audit(std::span<const AuditEntry> entries) override;
   std::vector<AuditEntry> last_audit_entries(std::size_t count) override;
   void forget_ended(WallTime now) override;
 
@@ -77,10 +83,14 @@ class MemoryLedger : public Ledger {
     std::optional<Digest> refresh;
     bool is_revoked = false;
   };
+  // What has ended in one call.
+  std::vector<Issued> note_revoked(std::vector<Issued> revoked);
+  std::vector<Issued> close_family(std::string_view id, WallTime until, WallTime now);
+  std::vector<Issued> close_user(std::string_view user, WallTime now);
   template <typename Condition>
   std::vector<Issued> revoke_where(Condition condition, WallTime now);
-  std::vector<Issued> revoke_families_where(std::string Family::* owner, std::string_view value,
-                                            WallTime now);
+  template <typename Condition>
+  std::vector<Issued> close_families(Condition condition, WallTime now);
   [[nodiscard]] bool is_revoked(std::string_view family) const;
   void add_issued(std::span<const Issued> issued);
 
@@ -98,6 +108,8 @@ class MemoryLedger : public Ledger {
   std::map<std::string, Attempts, std::less<>> attempts_;
   std::map<std::string, StoredKey, std::less<>> keys_;
   std::deque<AuditEntry> audit_;
+  std::vector<RevokedBatch> revoked_;  // the position of each is its place, from 1 on
+  std::int64_t told_ = 0;
 };
 
 }  // namespace turnpike::waf

@@ -34,7 +34,7 @@ TEST(MemoryLedger, ForgetsTheOldestOfTooManyFailures) {
 
 TEST(MemoryLedger, KeepsTheNewestOfItsAuditTrail) {
   MemoryLedger ledger{{.audit_max = 2}};
-  for (const char* event : {"a", "b", "c"}) ledger.append_audit({.event = event});
+  for (const char* event : {"a", "b", "c"}) ledger.append_audit(std::array{AuditEntry{.event = event}});
   const auto all = ledger.last_audit_entries(10);
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all.back().event, "b");

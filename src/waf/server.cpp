@@ -6,6 +6,7 @@
 #include "base/check.hpp"
 #include "waf/endpoints.hpp"
 #include "waf/metadata.hpp"
+#include "waf/pages.hpp"
 #include "waf/refusal.hpp"
 #include "waf/token_endpoint.hpp"
 #include "waf/token_status.hpp"
@@ -34,6 +35,7 @@ struct Server::Route {
   std::string_view path;
   std::string_view method;
   Access access;
+  Audience audience;
   Reply (*answer)(Visit& visit, const Server& server);
 };
 
@@ -47,24 +49,24 @@ const Server::Route* Server::find_route(std::string_view path) const {
     return answer_public(visit.settings, server.metadata_);
   };
   static const std::array routes{
-      Route{endpoint::authorization, "GET", Access::own_origin,
+      Route{endpoint::authorization, "GET", Access::own_origin, Audience::people,
             [](Visit& visit, const Server&) -> Reply { return answer_authorization(visit); }},
-      Route{endpoint::login, "POST", Access::own_origin,
+      Route{endpoint::login, "POST", Access::own_origin, Audience::people,
             [](Visit& visit, const Server&) -> Reply { return answer_login(visit); }},
-      Route{endpoint::consent, "POST", Access::own_origin,
+      Route{endpoint::consent, "POST", Access::own_origin, Audience::people,
             [](Visit& visit, const Server&) -> Reply { return answer_consent(visit); }},
-      Route{endpoint::token, "POST", Access::configured,
+      Route{endpoint::token, "POST", Access::configured, Audience::programs,
             [](Visit& visit, const Server&) -> Reply { return answer_token_request(visit); }},
-      Route{endpoint::revocation, "POST", Access::configured,
+      Route{endpoint::revocation, "POST", Access::configured, Audience::programs,
             [](Visit& visit, const Server&) -> Reply { return answer_revocation(visit); }},
-      Route{endpoint::introspection, "POST", Access::own_origin,
+      Route{endpoint::introspection, "POST", Access::own_origin, Audience::programs,
             [](Visit& visit, const Server&) -> Reply { return answer_introspection(visit); }},
-      Route{endpoint::jwks, "GET", Access::everybody,
+      Route{endpoint::jwks, "GET", Access::everybody, Audience::programs,
             [](Visit& visit, const Server&) -> Reply {
               return answer_public(visit.settings, visit.keys.format_jwks(visit.now));
             }},
-      Route{endpoint::oauth_metadata, "GET", Access::everybody, metadata},
-      Route{endpoint::openid_metadata, "GET", Access::everybody, metadata}};
+      Route{endpoint::oauth_metadata, "GET", Access::everybody, Audience::programs, metadata},
+      Route{endpoint::openid_metadata, "GET", Access::everybody, Audience::programs, metadata}};
   // RFC 8414 section 3.1: its path stands before that of the issuer; all others, that of OpenID included,
   // behind.
   const std::string_view base = endpoint::path_of(settings_.issuer);
@@ -85,35 +87,44 @@ Outcome Server::on_request(const Request& request, WallTime now, Random& random)
   if (request.method != route->method)
     return {.reply = answer_plain(405, "This takes " + std::string{route->method} + " alone.",
                                   {{"Allow", std::string{route->method}}})};
-  Visit visit = make_visit(request, now, random);
-  Outcome outcome = finish(visit, route->answer(visit, *this));
+  Outcome outcome = answer(request, route->audience, now, random,
+                           [&](Visit& visit) { return route->answer(visit, *this); });
   if (auto* response = std::get_if<Response>(&outcome.reply)) add_cors(request, *route, *response);
   return outcome;
 }
 
 Outcome Server::on_password(const Request& request, const PasswordCheck& check, bool is_right, WallTime now,
                             Random& random) const {
-  Visit visit = make_visit(request, now, random);
-  return finish(visit, answer_password(visit, check, is_right));
+  return answer(request, Audience::people, now, random,
+                [&](Visit& visit) -> Reply { return answer_password(visit, check, is_right); });
 }
 
 Outcome Server::on_user(const Request& request, std::string_view user, std::string_view query, WallTime now,
                         Random& random) const {
-  Visit visit = make_visit(request, now, random);
-  return finish(visit, begin_session(visit, user, query));
+  return answer(request, Audience::people, now, random,
+                [&](Visit& visit) -> Reply { return begin_session(visit, user, query); });
 }
 
-// What the ledger has not kept was not decided: nothing that was made of it leaves. What it has revoked
-// before it failed is told all the same.
-Outcome Server::finish(Visit& visit, Reply reply) const {
-  Outcome outcome{.reply = std::move(reply), .revocations = std::move(visit.revocations)};
+// What a request changes is kept as a whole, with what the audit trail has of it, or not at all: then nothing
+// was decided, and nothing that was made of it leaves.
+Outcome Server::answer(const Request& request, Audience audience, WallTime now, Random& random,
+                       FunctionRef<Reply(Visit&)> decide) const {
+  Visit visit = make_visit(request, now, random);
+  ledger_.begin();
+  Outcome outcome{.reply = decide(visit)};
+  if (!visit.audited.empty()) ledger_.append_audit(visit.audited);
+  ledger_.commit();
   outcome.failure = ledger_.take_failure();
-  if (outcome.failure) {
-    Response response =
-        answer(Refusal{Error::temporarily_unavailable, "nothing can be stored at the moment"});
-    response.fields.emplace_back("Retry-After", "5");
-    outcome.reply = std::move(response);
+  if (!outcome.failure) {
+    outcome.revocations = std::move(visit.revocations);
+    return outcome;
   }
+  Response response =
+      audience == Audience::people
+          ? make_error_page(settings_, "Nothing can be stored at the moment.", 503)
+          : waf::answer({Error::temporarily_unavailable, "nothing can be stored at the moment"});
+  response.fields.emplace_back("Retry-After", "5");
+  outcome.reply = std::move(response);
   return outcome;
 }
 

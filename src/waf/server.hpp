@@ -4,10 +4,12 @@
 // relays, has passwords checked by a worker, and calls KeyRing::rotate and Ledger::forget_ended at least
 // every hour.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/function_ref.hpp"
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "credentials/grant.hpp"
@@ -43,9 +45,11 @@ class Server {
 
  private:
   struct Route;
+  enum class Audience : std::uint8_t { people, programs };  // who reads the answer where there is none
   [[nodiscard]] const Route* find_route(std::string_view path) const;
   [[nodiscard]] Visit make_visit(const Request& request, WallTime now, Random& random) const;
-  [[nodiscard]] Outcome finish(Visit& visit, Reply reply) const;
+  [[nodiscard]] Outcome answer(const Request& request, Audience audience, WallTime now, Random& random,
+                               FunctionRef<Reply(Visit&)> decide) const;
   [[nodiscard]] bool is_allowed_origin(std::string_view origin) const;
   void add_cors(const Request& request, const Route& route, Response& response) const;
   [[nodiscard]] Response answer_preflight(const Request& request, const Route& route) const;

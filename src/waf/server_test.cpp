@@ -231,6 +231,12 @@ TEST(MixUp, IsSeenByTheIssuerInEachAnswer) {
 struct FullLedger : MemoryLedger {
   bool is_full = false;
   std::optional<std::string> failure{};
+  void open_session(const Session& session, std::size_t per_user_max) override {
+    if (is_full)
+      failure = "waf.db: database or disk is full";
+    else
+      MemoryLedger::open_session(session, per_user_max);
+  }
   Rotation rotate(std::string_view family, const Digest& old_refresh, const Digest& new_refresh,
                   std::span<const Issued> issued, WallTime now) override {
     if (!is_full) return MemoryLedger::rotate(family, old_refresh, new_refresh, issued, now);
@@ -250,8 +256,109 @@ TEST(WafServer, AnswersThatItCannotStoreAndDecidesNothing) {
   EXPECT_EQ(world.last.status, 503u);
   EXPECT_TRUE(world.last.find("retry-after"));
   EXPECT_EQ(world.last.find("cache-control"), "no-store");
+  EXPECT_TRUE(world.revocations.empty());
   ledger.is_full = false;
   EXPECT_EQ(world.error(world.refresh_request(tokens)), "none") << "the refresh token was not used up";
+}
+
+TEST(WafServer, TellsPeopleOnAPageThatItCannotStore) {
+  auto full = std::make_unique<FullLedger>();
+  FullLedger& ledger = *full;
+  World world{{}, std::move(full)};
+  Browser browser{world};
+  browser.get(authorization_parameters());
+  const Parameters form = browser.form();
+  ledger.is_full = true;
+  const Response page = browser.log_in("alice");
+  EXPECT_EQ(page.status, 503u);
+  EXPECT_EQ(page.find("content-type"), "text/html; charset=utf-8");
+  EXPECT_TRUE(page.find("retry-after"));
+  EXPECT_TRUE(page.body.contains("Nothing can be stored at the moment."));
+  EXPECT_FALSE(page.body.contains("waf.db")) << "what is wrong is for the operator";
+  EXPECT_FALSE(page.find("set-cookie"));
+  ledger.is_full = false;
+  Parameters again = form;
+  again.emplace_back("name", "alice");
+  again.emplace_back("password", "wonderland");
+  browser.post("/login", again);
+  EXPECT_NE(browser.answer("code"), "") << "the form is good for another try";
+}
+
+struct JoiningLedger : MemoryLedger {
+  int depth = 0, units = 0;
+  void begin() override {
+    ++depth;
+    ++units;
+  }
+  void commit() override { --depth; }
+  Rotation rotate(std::string_view family, const Digest& old_refresh, const Digest& new_refresh,
+                  std::span<const Issued> issued, WallTime now) override {
+    EXPECT_EQ(depth, 1);
+    return MemoryLedger::rotate(family, old_refresh, new_refresh, issued, now);
+  }
+  void append_audit(std::span<const AuditEntry> entries) override {
+    EXPECT_TRUE(units == 0 || depth == 1) << "with what it is about";
+    MemoryLedger::append_audit(entries);
+  }
+};
+
+TEST(WafServer, JoinsAllThatARequestChanges) {
+  auto joining = std::make_unique<JoiningLedger>();
+  JoiningLedger& ledger = *joining;
+  World world{{}, std::move(joining)};
+  const json tokens = world.login();
+  const int before = ledger.units;
+  EXPECT_EQ(world.error(world.refresh_request(tokens)), "none");
+  EXPECT_EQ(ledger.units, before + 1);
+  EXPECT_EQ(ledger.depth, 0);
+}
+
+// --- the audit trail --------------------------------------------------------------------------------------
+
+TEST(AuditTrail, TellsWhatAUserDidAndGot) {
+  World world;
+  const json tokens = world.login("other");
+  EXPECT_EQ(world.error(with(world.refresh_request(tokens), "client_id", "other")), "none");
+  EXPECT_EQ(world.audited(), (std::vector<std::string>{"tokens_issued", "tokens_issued", "authorized",
+                                                       "consent_given", "login", "signing_key_added"}));
+  const auto all = world.ledger.last_audit_entries(100);
+  EXPECT_EQ(all.at(0).detail, "refresh_token");
+  EXPECT_EQ(all.at(1).detail, "authorization_code");
+  EXPECT_EQ(all.at(1).client, "other");
+  EXPECT_EQ(all.at(1).subject, "u-alice");
+  EXPECT_EQ(all.at(1).remote, "192.0.2.1");
+  EXPECT_EQ(all.at(5).detail, world.ring.find_signer(world.now)->kid());
+  for (const AuditEntry& entry : all) EXPECT_FALSE(entry.is_by_stranger) << entry.event;
+}
+
+TEST(AuditTrail, TellsOfEachWayToTokens) {
+  World world;
+  const json tokens = world.login();
+  EXPECT_EQ(world.error(world.exchange_request(tokens)), "none");
+  EXPECT_EQ(world.ledger.last_audit_entries(1).front().detail, "token_exchange");
+  const Fields basic{{"Authorization", "Basic " + to_base64(as_bytes("web:" + encode_percent(web_secret)))}};
+  EXPECT_EQ(world.error({{"grant_type", "client_credentials"}, {"scope", "turn"}}, basic), "none");
+  EXPECT_EQ(world.ledger.last_audit_entries(1).front().detail, "client_credentials");
+  EXPECT_EQ(world.ledger.last_audit_entries(1).front().subject, "web");
+}
+
+TEST(AuditTrail, TellsOfGuessersApart) {
+  World world;
+  Browser browser{world};
+  browser.get(authorization_parameters());
+  for (int i = 0; i < 5; ++i) browser.log_in("alice", "not wonderland");
+  const auto all = world.ledger.last_audit_entries(100);
+  EXPECT_EQ(all.at(0).event, "locked_out");
+  EXPECT_EQ(all.at(0).detail, "the name from this source for 30 s");
+  EXPECT_EQ(all.at(1).event, "login_failed");
+  EXPECT_EQ(all.at(1).subject, "u-alice");
+  EXPECT_TRUE(all.at(0).is_by_stranger && all.at(1).is_by_stranger);
+  EXPECT_EQ(browser.log_in("alice").status, 429u);
+  EXPECT_EQ(world.ledger.last_audit_entries(100).size(), all.size()) << "who is locked out writes no more";
+  EXPECT_EQ(world.error({{"grant_type", "client_credentials"}, {"client_id", "web"}, {"client_secret", "x"}}),
+            "invalid_client");
+  EXPECT_EQ(world.ledger.last_audit_entries(1).front().event, "client_refused");
+  EXPECT_TRUE(world.ledger.last_audit_entries(1).front().is_by_stranger);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/address.hpp"
 #include "base/password.hpp"
 #include "base/secret.hpp"
 #include "credentials/sources.hpp"
@@ -112,6 +113,7 @@ struct Settings {
       {"turn", "use the relays that calls need behind a firewall"}};
   std::vector<AssertionIssuer> assertion_issuers{};
   std::vector<std::string> cors_origins{};  // of pages that may call the token endpoint
+  std::vector<IpPrefix> trusted_proxies{};  // whose X-Forwarded-For is believed
   // At least 32 random bytes. What is derived from it: nonces of DPoP, marks of forms, opaque TURN subjects.
   Secret key{};
   bool dpop_requires_nonce = true;

@@ -128,14 +128,17 @@ std::expected<Vouched, Refusal> take_user_assertion(const TokenRequest& request)
   return Vouched{user->id, std::move(identity)};
 }
 
-TokenAnswer finish(const TokenRequest& request, TokenOrder order, std::string_view more) {
+TokenAnswer finish(const TokenRequest& request, TokenOrder order, std::string_view grant,
+                   std::string_view more) {
   Visit& visit = request.visit;
+  const std::string subject = order.subject;
   auto minted = mint(visit, std::move(order));
   if (!minted) return std::unexpected(minted.error());
   if (!use(visit, request.proof))
     return refuse("the DPoP proof has been used before", Error::invalid_dpop_proof);
   if (!visit.ledger.note_issued(minted->issued, visit.now))
     return refuse("the authorization was revoked", Error::invalid_grant);
+  visit.audit("tokens_issued", request.client.id, subject, grant);
   return minted->members.append(more).append(1, '}');
 }
 
@@ -168,7 +171,7 @@ TokenAnswer exchange_token(const TokenRequest& request) {
        // What comes with a token can be revoked with it; a new registration has a subject of its own.
        .turn_subject = targets->registration ? std::string{} : issued.turn_subject,
        .ends_at = issued.ends_at},
-      R"(,"issued_token_type":")" + std::string{access_token_type} + '"');
+      "token_exchange", R"(,"issued_token_type":")" + std::string{access_token_type} + '"');
 }
 
 TokenAnswer accept_user_assertion(const TokenRequest& request) {
@@ -180,7 +183,6 @@ TokenAnswer accept_user_assertion(const TokenRequest& request) {
   if (!targets) return std::unexpected(targets.error());
   auto vouched = take_user_assertion(request);
   if (!vouched) return std::unexpected(vouched.error());
-  visit.audit("tokens_issued", request.client.id, vouched->subject, "jwt-bearer");
   return finish(request,
                 {.targets = *targets,
                  .client = request.client.id,
@@ -188,7 +190,7 @@ TokenAnswer accept_user_assertion(const TokenRequest& request) {
                  .identity = std::move(vouched->identity),
                  .scope = *scope,
                  .jkt = request.proof.jkt},
-                "");
+                "jwt_bearer", "");
 }
 
 }  // namespace turnpike::waf

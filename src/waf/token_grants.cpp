@@ -156,6 +156,7 @@ TokenAnswer refresh(const TokenRequest& request) {
   }
   if (rotation.outcome != Rotation::Outcome::rotated)
     return refuse_grant("the refresh token is not known, has ended or was revoked");
+  visit.audit("tokens_issued", client.id, user->id, "refresh_token");
   return close(std::move(minted->members), family->id + '.' + secret);
 }
 
@@ -179,6 +180,7 @@ TokenAnswer grant_client_credentials(const TokenRequest& request) {
   if (!use(visit, request.proof)) return refuse_replayed_proof();
   if (!visit.ledger.note_issued(minted->issued, visit.now))
     return refuse_grant("the authorization was revoked");
+  visit.audit("tokens_issued", client.id, client.id, "client_credentials");
   return close(std::move(minted->members), "");
 }
 

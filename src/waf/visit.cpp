@@ -5,9 +5,6 @@
 namespace turnpike::waf {
 namespace {
 
-// A relay may take a token for some seconds longer than it says.
-constexpr std::chrono::seconds tolerance = credentials::token_clock_skew + std::chrono::seconds{1};
-
 void add(std::vector<credentials::Revocation>& to, credentials::Revocation::By by, const std::string& value,
          WallTime until) {
   const auto found =
@@ -33,16 +30,14 @@ bool is_form(std::string_view content_type) {
 
 }  // namespace
 
-// By the hashes of its two forms where one token alone has ended, as its subject may have others; and where
-// the relay has no subject of it.
-void add_revocations(const Settings& settings, const std::vector<Issued>& ended,
+// By the hashes of its two forms also where the relay has no subject of it.
+void add_revocations(const Settings& settings, const std::vector<Issued>& ended, bool was_single,
                      std::vector<credentials::Revocation>& to) {
   using By = credentials::Revocation::By;
-  const bool is_single = ended.size() == 1;
   for (const Issued& token : ended) {
     if (token.kind != IssuedKind::turn) continue;
-    const WallTime until = token.ends_at + tolerance;
-    if (!is_single && names_subjects(settings, token.audience)) {
+    const WallTime until = token.ends_at + relay_tolerance;
+    if (!was_single && names_subjects(settings, token.audience)) {
       add(to, By::subject, token.turn_subject, until);
       continue;
     }
@@ -51,16 +46,24 @@ void add_revocations(const Settings& settings, const std::vector<Issued>& ended,
   }
 }
 
-void Visit::revoke(const std::vector<Issued>& ended) { add_revocations(settings, ended, revocations); }
+void Visit::revoke(const std::vector<Issued>& ended) {
+  add_revocations(settings, ended, ended.size() == 1, revocations);
+}
 
 void Visit::audit(std::string_view event, std::string_view client, std::string_view subject,
                   std::string_view detail) {
-  ledger.append_audit({.at = now,
-                       .event = std::string{event},
-                       .client = std::string{client},
-                       .subject = std::string{subject},
-                       .remote = request.remote.to_string(),
-                       .detail = std::string{detail}});
+  audited.push_back({.at = now,
+                     .event = std::string{event},
+                     .client = std::string{client},
+                     .subject = std::string{subject},
+                     .remote = request.remote.to_string(),
+                     .detail = std::string{detail}});
+}
+
+void Visit::audit_refusal(std::string_view event, std::string_view client, std::string_view subject,
+                          std::string_view detail) {
+  audit(event, client, subject, detail);
+  audited.back().is_by_stranger = true;
 }
 
 std::expected<Form, Refusal> read_form(const Visit& visit) {

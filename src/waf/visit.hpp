@@ -23,15 +23,21 @@ struct Visit {
   WallTime now;
   Random& random;
   std::vector<credentials::Revocation> revocations{};  // for the relays
+  std::vector<AuditEntry> audited{};
 
   // TURN tokens of these can be used no longer.
   void revoke(const std::vector<Issued>& ended);
+  // Written with the rest of what the request has changed.
   void audit(std::string_view event, std::string_view client, std::string_view subject,
              std::string_view detail = {});
+  // For what anybody can cause.
+  void audit_refusal(std::string_view event, std::string_view client, std::string_view subject,
+                     std::string_view detail = {});
 };
 
-// What the relays have to be told, also where accounts are removed by other ways than a request.
-void add_revocations(const Settings& settings, const std::vector<Issued>& ended,
+// What the relays have to be told. Of a single token that has ended, they are told its hashes, as its subject
+// may have others.
+void add_revocations(const Settings& settings, const std::vector<Issued>& ended, bool was_single,
                      std::vector<credentials::Revocation>& to);
 
 // RFC 6749 section 3.2: a POST with an application/x-www-form-urlencoded body.
