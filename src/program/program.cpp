@@ -13,6 +13,7 @@
 #include "program/terminal.hpp"
 #include "program/token_command.hpp"
 #include "program/waf_client_command.hpp"
+#include "program/waf_command.hpp"
 #include "program/waf_user_command.hpp"
 #include "program/wic_command.hpp"
 
@@ -37,6 +38,7 @@ int run_program(int count, const char* const* values) {
   add_subscriber_command(root);
   add_client_command(root);
   add_user_command(root);
+  add_waf_command(root);
   return tell(line.run(count, values));
 }
 

@@ -2,7 +2,45 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 namespace turnpike::program {
+namespace {
+
+// Digits alone, all of them.
+std::optional<int> parse_number(std::string_view text, int max) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool is_number = error == std::errc{} && end == text.data() + text.size() && text.front() != '-';
+  return is_number && value <= max ? std::optional{value} : std::nullopt;
+}
+
+std::optional<std::chrono::seconds> parse_time_of_day(std::string_view text) {
+  if (text.size() != 8 || text[2] != ':' || text[5] != ':') return std::nullopt;
+  const auto hour = parse_number(text.substr(0, 2), 23), minute = parse_number(text.substr(3, 2), 59),
+             second = parse_number(text.substr(6, 2), 59);
+  if (!hour || !minute || !second) return std::nullopt;
+  return std::chrono::hours{*hour} + std::chrono::minutes{*minute} + std::chrono::seconds{*second};
+}
+
+}  // namespace
+
+std::optional<WallTime> parse_time(std::string_view text) {
+  if (text.size() < 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
+  const auto year = parse_number(text.substr(0, 4), 2200), month = parse_number(text.substr(5, 2), 12),
+             day = parse_number(text.substr(8, 2), 31);
+  if (!year || !month || !day || *year < 1970) return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year{*year},
+                                         std::chrono::month{static_cast<unsigned>(*month)},
+                                         std::chrono::day{static_cast<unsigned>(*day)}};
+  if (!date.ok()) return std::nullopt;
+  const std::string_view rest = text.substr(10);
+  if (rest.empty()) return WallTime{std::chrono::sys_days{date}.time_since_epoch()};
+  if (rest.front() != 'T' || rest.back() != 'Z') return std::nullopt;
+  const auto time = parse_time_of_day(rest.substr(1, rest.size() - 2));
+  if (!time) return std::nullopt;
+  return WallTime{std::chrono::sys_days{date}.time_since_epoch() + *time};
+}
 
 std::string format_time(WallTime at) {
   if (at == WallTime::max()) return "never";
