@@ -27,7 +27,7 @@ class Coturn(world.Case):
     def setUpClass(cls):
         cls.key = secrets.token_bytes(32)
         cls.peer = cls.kept(world.EchoPeer())
-        cls.coturn = cls.kept(world.Coturn(keys={KID: (cls.key, "A256GCM")}))
+        cls.coturn = cls.kept(world.Coturn("--lt-cred-mech", keys={KID: (cls.key, "A256GCM")}))
         cls.server = waf.WafAlone(cls.coturn.uri(), cls.coturn.realm, token_section(cls.key))
         cls.server.sections["waf.lifetimes"] = f"turn_token_seconds = {LIFETIME}"
         cls.server.write_config()
@@ -100,7 +100,7 @@ class Coturn(world.Case):
             with self.subTest(name), self.assertRaises(turn.Refused) as refused:
                 self.client(pop, **change).allocate()
             self.assertEqual(refused.exception.code, 401)
-        other = self.started(world.Coturn(keys={KID: (secrets.token_bytes(32), "A256GCM")}))
+        other = self.started(world.Coturn("--lt-cred-mech", keys={KID: (secrets.token_bytes(32), "A256GCM")}))
         with self.assertRaises(turn.Refused) as refused:
             self.client(pop, other).allocate()
         self.assertEqual(refused.exception.code, 401, "the same kid with another key")
