@@ -407,8 +407,10 @@ void Calls::end_call(FlowId flow, std::string_view call_id, bool is_abandoned) {
   calls_.remove(flow, call_id);
 }
 
-void Calls::on_registered(const Registration& registration, Now) {
+void Calls::on_registered(const Registration& registration, Now now) {
   for (const FlowId lost : registrations_.former_flows(registration.id)) calls_.move(lost, registration.flow);
+  // The new connection may have gone, too, while the core was asked.
+  if (!registration.is_connected) on_client_closed(registration.flow, now);
 }
 
 void Calls::on_client_closed(FlowId flow, Now now) {

@@ -71,6 +71,20 @@ TEST(VanishedWic, TheCallGoesOnWhereItComesBackInTime) {
   EXPECT_EQ(count_byes(world), 1U);
 }
 
+TEST(VanishedWic, ItsCallIsHungUpWhereItComesBackAndIsGoneBeforeTheAnswer) {
+  CallWorld world;
+  world.establish_originating();
+  world.close(alice_flow);
+  world.connect(bob_flow);
+  const Ask ask{.authorization = digest_answer};
+  world.send(world.make_register(ask), bob_flow);
+  world.close(bob_flow);
+  world.answer_core(world.take_core("REGISTER"), 200, world.make_accepted(ask));
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 1U);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
 TEST(VanishedWic, TheByeFollowsWhatBothHaveSaidSince) {
   CallWorld world;
   const std::string route = world.establish_originating();
