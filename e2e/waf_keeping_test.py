@@ -38,7 +38,7 @@ class OwnWaf(world.Case):
 class Accounts(world.Case):
     @classmethod
     def setUpClass(cls):
-        cls.server = waf.Waf(users=("alice", "bob", "carol", "dora"))
+        cls.server = waf.Waf(users=("alice", "bob", "carol", "dora", "erin"))
         cls.server.sections["admin"] = None  # whatever a command changes reaches the server by the database
         cls.server.write_config()
         cls.kept(cls.server)
@@ -89,6 +89,29 @@ class Accounts(world.Case):
         self.assert_cut_off("bob", "user", "password", "bob", "--password-file", password)
         self.assertFalse(self.can_log_in("bob"))
         self.assertTrue(self.can_log_in("bob", "looking glass"))
+
+    def test_a_command_that_is_killed_has_done_all_of_it_or_nothing(self):
+        """Also of what the relays have to be told, which the command did not live to see."""
+        command = [world.TURNPIKE, "user", "disable", "erin", "--config", str(self.server.config)]
+        outcomes = set()
+        for delay in (0.0, 0.03, 0.06, 0.09, 0.12, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0):
+            client = self.allocated(self.server.tokens("erin"))
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(delay)
+            process.kill()
+            process.wait()
+            users = json.loads(self.server.keep("user", "list", "--json"))
+            is_enabled = next(user["enabled"] for user in users if user["name"] == "erin")
+            outcomes.add(is_enabled)
+            if not is_enabled:
+                self.assertTrue(world.eventually(lambda: not client.echoes(seconds=0.2), 2), f"killed after {delay} s")
+                self.server.keep("user", "enable", "erin")
+            else:
+                self.assertTrue(client.echoes(), f"killed after {delay} s")
+            client.close()
+            if outcomes == {True, False}:
+                break
+        self.assertIn(False, outcomes)
 
     def test_a_user_who_is_removed_relays_no_more(self):
         self.assert_cut_off("carol", "user", "remove", "carol")
