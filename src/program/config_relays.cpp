@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/http_url.hpp"
 #include "program/config_sections.hpp"
 #include "program/toml_text.hpp"
 #include "provisioning/turn_uri.hpp"
-#include "service/http_url.hpp"
 
 namespace turnpike::program {
 namespace {
@@ -43,7 +43,7 @@ void read_uris(TableReader& table, std::vector<std::string>& to) {
 // By its name a relay is known to operators: host and port of its URL unless set.
 void read_name(TableReader& table, const std::vector<service::RelaySettings>& others,
                service::RelaySettings& relay) {
-  if (const auto url = service::HttpUrl::parse(relay.url)) relay.name = url->authority();
+  if (const auto url = HttpUrl::parse(relay.url)) relay.name = url->authority();
   table.text("name", relay.name, name_bytes_max);
   if (!relay.name.empty() &&
       std::ranges::find(others, relay.name, &service::RelaySettings::name) != others.end())
@@ -56,7 +56,7 @@ service::RelaySettings read_relay(TableReader table, const std::filesystem::path
   constexpr std::string_view allowed = "\"https://HOST:PORT\" of the relay's credential interface";
   service::RelaySettings relay;
   table.text("url", relay.url, path_bytes_max);
-  const auto url = service::HttpUrl::parse(relay.url);
+  const auto url = HttpUrl::parse(relay.url);
   if (relay.url.empty())
     table.missing("url", allowed);
   else if (!url || !url->is_secure)

@@ -7,8 +7,8 @@
 #include <array>
 #include <utility>
 
+#include "base/http_url.hpp"
 #include "program/toml_text.hpp"
-#include "service/http_url.hpp"
 
 namespace turnpike::program {
 namespace {
@@ -37,7 +37,7 @@ void read_needed(TableReader& table, std::string_view key, std::string& to, std:
 bool read_url(TableReader& table, std::string_view key, std::string& to) {
   table.text(key, to, text_bytes_max);
   if (to.empty()) return false;
-  const auto url = service::HttpUrl::parse(to);
+  const auto url = HttpUrl::parse(to);
   if (url && (url->is_secure || url->is_loopback())) return true;
   table.complain(key, line_of(table, key), fmt::format("found \"{}\", allowed: {}", to, url_allowed));
   return false;

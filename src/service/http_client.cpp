@@ -22,7 +22,7 @@
 #include <map>
 #include <set>
 
-#include "service/http_url.hpp"
+#include "base/http_url.hpp"
 
 namespace turnpike::service {
 namespace {

@@ -13,10 +13,10 @@
 #include <set>
 #include <utility>
 
+#include "base/http_url.hpp"
 #include "base/time.hpp"
 #include "credentials/pushed_table.hpp"
 #include "service/credential_json.hpp"
-#include "service/http_url.hpp"
 
 namespace turnpike::service {
 namespace {

@@ -1,11 +1,11 @@
-#include "service/http_url.hpp"
+#include "base/http_url.hpp"
 
 #include <algorithm>
 #include <charconv>
 
 #include "base/address.hpp"
 
-namespace turnpike::service {
+namespace turnpike {
 namespace {
 
 constexpr std::size_t host_bytes_max = 253;  // RFC 1035 section 2.3.4
@@ -48,6 +48,23 @@ bool read_authority(std::string_view text, HttpUrl& url) {
   return error == std::errc{} && end == port.data() + port.size() && url.port != 0;
 }
 
+// RFC 3986 section 5.2.4.
+std::string without_dots(std::string_view path) {
+  std::string kept;
+  while (!path.empty()) {
+    const auto end = std::min(path.find('/', 1), path.size());
+    const std::string_view segment = path.substr(0, end);
+    path.remove_prefix(end);
+    if (segment == "/.." || segment == "/.") {
+      if (segment == "/..") kept.resize(kept.rfind('/') == std::string::npos ? 0 : kept.rfind('/'));
+      if (path.empty()) kept += '/';
+    } else {
+      kept += segment;
+    }
+  }
+  return kept;
+}
+
 }  // namespace
 
 std::optional<HttpUrl> HttpUrl::parse(std::string_view text) {
@@ -73,6 +90,27 @@ std::optional<HttpUrl> HttpUrl::parse(std::string_view text) {
   return url;
 }
 
+std::optional<HttpUrl> HttpUrl::resolve(std::string_view reference) const {
+  const std::string_view scheme = is_secure ? "https:" : "http:";
+  const auto colon = reference.find(':');
+  if (colon < reference.find_first_of("/?#")) return parse(reference);
+  if (reference.starts_with("//")) return parse(std::string{scheme} + std::string{reference});
+  reference = reference.substr(0, reference.find('#'));
+  const std::string_view path = std::string_view{target}.substr(0, target.find('?'));
+  std::string next;
+  if (reference.empty()) {
+    next = target;
+  } else if (reference.starts_with('?')) {
+    next = std::string{path} + std::string{reference};
+  } else {
+    const auto query = std::min(reference.find('?'), reference.size());
+    std::string whole{reference.starts_with('/') ? "" : path.substr(0, path.rfind('/') + 1)};
+    whole += reference.substr(0, query);
+    next = without_dots(whole) + std::string{reference.substr(query)};
+  }
+  return parse(std::string{scheme} + "//" + authority() + next);
+}
+
 bool HttpUrl::is_loopback() const {
   if (host == "localhost") return true;
   const auto address = IpAddress::parse(host);
@@ -93,4 +131,6 @@ std::string HttpUrl::origin() const {
   return (is_secure ? "https://" : "http://") + host + ":" + std::to_string(port);
 }
 
-}  // namespace turnpike::service
+std::string HttpUrl::to_string() const { return (is_secure ? "https://" : "http://") + authority() + target; }
+
+}  // namespace turnpike

@@ -1,8 +1,8 @@
-#include "service/http_url.hpp"
+#include "base/http_url.hpp"
 
 #include <gtest/gtest.h>
 
-namespace turnpike::service {
+namespace turnpike {
 namespace {
 
 TEST(HttpUrl, HasPartsWithTheDefaultsOfItsScheme) {
@@ -42,5 +42,25 @@ TEST(HttpUrl, IsNothingWhereItIsMalformedOrHidesWhereItLeads) {
     EXPECT_FALSE(HttpUrl::parse(text)) << text;
 }
 
+std::string led(std::string_view from, std::string_view reference) {
+  const auto url = HttpUrl::parse(from)->resolve(reference);
+  return url ? url->to_string() : "nowhere";
+}
+
+TEST(HttpUrl, FindsWhereAReferenceLeads) {
+  constexpr std::string_view from = "https://waf.example:8445/a/b?c=d";
+  EXPECT_EQ(led(from, "https://other.example/x"), "https://other.example/x");
+  EXPECT_EQ(led(from, "//other.example/x"), "https://other.example/x");
+  EXPECT_EQ(led(from, "/login?x=1#y"), "https://waf.example:8445/login?x=1");
+  EXPECT_EQ(led(from, "login"), "https://waf.example:8445/a/login");
+  EXPECT_EQ(led(from, "../../login?next=../x"), "https://waf.example:8445/login?next=../x");
+  EXPECT_EQ(led(from, "./"), "https://waf.example:8445/a/");
+  EXPECT_EQ(led(from, "?e=f"), "https://waf.example:8445/a/b?e=f");
+  EXPECT_EQ(led(from, ""), from);
+  EXPECT_EQ(led("http://[::1]:8080/x", "y?at=12:30"), "http://[::1]:8080/y?at=12:30");
+  for (const char* reference : {"javascript:alert(1)", "com.example:/done", "//user@other.example/", "/a b"})
+    EXPECT_EQ(led(from, reference), "nowhere") << reference;
+}
+
 }  // namespace
-}  // namespace turnpike::service
+}  // namespace turnpike
