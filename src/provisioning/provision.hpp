@@ -9,6 +9,7 @@
 #include "base/bytes.hpp"
 #include "base/secret.hpp"
 #include "base/time.hpp"
+#include "credentials/grant.hpp"
 #include "credentials/pushed_table.hpp"
 #include "credentials/token.hpp"
 
@@ -23,6 +24,7 @@ struct Request {
   std::optional<std::chrono::seconds> ttl{};
   std::optional<std::string> transport{};  // "udp" or "tcp": only URIs of it
   std::optional<Form> form{};
+  std::optional<credentials::Source> source{};  // of the password: computed, pushed or token, and no other
 };
 
 // One credential with the URIs that it opens.

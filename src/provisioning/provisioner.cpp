@@ -141,7 +141,8 @@ std::expected<Provision, ProvisionFailure> Provisioner::provision(const Request&
 
   Provision provision;
   const auto can = [&](credentials::Source source) {
-    return (!only || *only == source) && add_password(order, source, provision);
+    const bool is_wanted = (!only || *only == source) && (!request.source || *request.source == source);
+    return is_wanted && add_password(order, source, provision);
   };
   if (std::ranges::none_of(settings_.sources, can)) return std::unexpected(ProvisionFailure::no_source);
   // A token bounds the allocation itself (RFC 7635 section 9), so it has no grace beyond the registration.

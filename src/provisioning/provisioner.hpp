@@ -49,7 +49,7 @@ enum class ProvisionFailure : std::uint8_t {
   unknown_realm,      // the client asks for another one
   unknown_transport,  // there is no URI of it
   no_relay,           // there is no URI at all
-  no_source,          // none is configured, or none of its keys is valid for as long as that
+  no_source,          // none is configured, not the one asked for, or none of its keys is valid for so long
 };
 std::string_view to_string(ProvisionFailure failure);  // "unknown_realm", ...
 

@@ -211,6 +211,14 @@ TEST(Provisioner, AsksOneSourceAloneWhenTold) {
   EXPECT_EQ(world.refusal({}, Source::token), ProvisionFailure::no_source);
 }
 
+TEST(Provisioner, GivesTheSourceThatTheClientAsksForOrNothing) {
+  World world{{Source::computed, Source::token}};
+  EXPECT_EQ(world.provision({.source = Source::token}).source, Source::token);
+  EXPECT_EQ(world.provision({.source = Source::computed}).source, Source::computed);
+  EXPECT_EQ(world.refusal({.source = Source::pushed}), ProvisionFailure::no_source);
+  EXPECT_EQ(world.refusal({.source = Source::token}, Source::computed), ProvisionFailure::no_source);
+}
+
 TEST(Provisioner, NamesWhatStandsInForASource) {
   const World world{{Source::pushed, Source::token, Source::computed}};
   Provisioner provisioner{make_test_settings({Source::pushed, Source::token, Source::computed})};

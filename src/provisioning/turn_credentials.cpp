@@ -47,6 +47,17 @@ std::optional<Form> find_form(const sip::Params& params) {
   return std::nullopt;
 }
 
+// Those that can be issued.
+std::optional<credentials::Source> find_source(const sip::Params& params) {
+  const auto param = params.find("source");
+  if (!param) return std::nullopt;
+  const std::string name = param->text();
+  for (const auto source :
+       {credentials::Source::computed, credentials::Source::pushed, credentials::Source::token})
+    if (sip::equal_ignoring_case(name, credentials::to_string(source))) return source;
+  return std::nullopt;
+}
+
 void add_text(std::string& to, std::string_view name, std::string_view text) {
   to.append(1, ';').append(name).append(1, '=').append(sip::quoted_string(text));
 }
@@ -185,8 +196,10 @@ std::expected<Request, TurnCredentialsDefect> parse_request(std::string_view val
   if (const auto transport = find_transport(params->value("transport").value_or("")))
     request.transport = std::string{*transport};
   if (params->has("type")) request.form = find_form(*params);
+  request.source = find_source(*params);
   if (is_bad("realm", request.realm.has_value()) || is_bad("ttl", request.ttl.has_value()) ||
-      is_bad("transport", request.transport.has_value()) || is_bad("type", request.form.has_value()))
+      is_bad("transport", request.transport.has_value()) || is_bad("type", request.form.has_value()) ||
+      is_bad("source", request.source.has_value()))
     return Failure(bad_parameter);
   return request;
 }
@@ -204,6 +217,7 @@ std::string format_request(const Request& request) {
   if (request.ttl) add_number(text, "ttl", request.ttl->count());
   if (request.transport) text.append(";transport=").append(*request.transport);
   if (request.form) add_text(text, "type", *request.form == Form::oauth ? "oauth" : "password");
+  if (request.source) add_text(text, "source", credentials::to_string(*request.source));
   return text;
 }
 

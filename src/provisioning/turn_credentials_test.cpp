@@ -80,6 +80,16 @@ TEST(TurnCredentialsRequest, WritesTheTypeAsTokenOrQuotedString) {
   EXPECT_EQ(parse_request("request;type=\"password\"")->form, Form::password);
 }
 
+TEST(TurnCredentialsRequest, AsksForASource) {
+  EXPECT_EQ(parse_request("request;source=pushed")->source, credentials::Source::pushed);
+  EXPECT_EQ(parse_request("request;source=\"Token\"")->source, credentials::Source::token);
+  EXPECT_EQ(parse_request("request")->source, std::nullopt);
+  EXPECT_EQ(format_request({.source = credentials::Source::computed}), "request;source=\"computed\"");
+  for (const char* text :
+       {"request;source", "request;source=static", "request;source=\"\"", "request;source=a b"})
+    EXPECT_FALSE(parse_request(text)) << text;
+}
+
 TEST(TurnCredentialsRequest, IsRefusedWithAReason) {
   EXPECT_EQ(request_defect(""), no_request);
   EXPECT_EQ(request_defect("<turn:turn1.ims.example>;username=\"a\";password=\"b\";ttl=1"), no_request);
