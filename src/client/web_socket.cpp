@@ -12,7 +12,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
@@ -24,6 +23,7 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "client/tls_trust.hpp"
 
 namespace turnpike::client {
 namespace {
@@ -158,6 +158,10 @@ class WebSocket::Impl {
   void watch(int descriptor);
   void over(const Error& error);
 
+  [[nodiscard]] TlsTrust trust() const {
+    return {.ca_file = settings_.ca_file, .is_insecure = settings_.is_insecure};
+  }
+
   WebSocketSettings settings_;
   asio::io_context io_{1};
   asio::ssl::context tls_context_{asio::ssl::context::tls_client};
@@ -192,23 +196,10 @@ std::optional<WebSocketFailure> WebSocket::Impl::connect() {
 }
 
 std::optional<WebSocketFailure> WebSocket::Impl::prepare_tls() {
-  Error error;
-  if (settings_.is_insecure) {
-    tls_context_.set_verify_mode(asio::ssl::verify_none, error);
-    return std::nullopt;
-  }
-  if (settings_.ca_file.empty())
-    tls_context_.set_default_verify_paths(error);
-  else
-    tls_context_.load_verify_file(settings_.ca_file, error);
-  if (error)
-    return WebSocketFailure{
-        .kind = Kind::misconfigured,
-        .found = fmt::format("\"{}\" holds no certificates to trust: {}", settings_.ca_file, error.message()),
-        .advice = "Give a PEM file with --ca."};
-  tls_context_.set_verify_mode(asio::ssl::verify_peer, error);
-  tls_context_.set_verify_callback(asio::ssl::host_name_verification(settings_.uri.host), error);
-  return std::nullopt;
+  auto trouble = client::prepare_tls(tls_context_, trust(), settings_.uri.host);
+  if (!trouble) return std::nullopt;
+  return WebSocketFailure{
+      .kind = Kind::misconfigured, .found = std::move(trouble->found), .advice = std::move(trouble->advice)};
 }
 
 Error WebSocket::Impl::run(const std::function<void(Line::Done)>& step) {
@@ -258,23 +249,10 @@ std::optional<WebSocketFailure> WebSocket::Impl::secure() {
     tls = line_->describe_tls();
     return std::nullopt;
   }
-  const long verdict = line_->verify_result();
-  // The chain is good and our own look at the name has failed: OpenSSL knows no word for that.
-  if (!settings_.is_insecure && verdict == X509_V_ERR_UNSPECIFIED)
+  if (auto trouble =
+          find_distrust(line_->verify_result(), trust(), settings_.uri.to_string(), settings_.uri.host))
     return WebSocketFailure{
-        .kind = Kind::untrusted,
-        .found = fmt::format("the certificate of {} is for another host", settings_.uri.to_string()),
-        .advice = fmt::format("Connect by a name or address that is in the certificate, or have one made "
-                              "for \"{}\".",
-                              settings_.uri.host)};
-  if (!settings_.is_insecure && verdict != X509_V_OK)
-    return WebSocketFailure{
-        .kind = Kind::untrusted,
-        .found = fmt::format("the certificate of {} is not trusted: {}", settings_.uri.to_string(),
-                             X509_verify_cert_error_string(verdict)),
-        .advice =
-            "Name the authority that signed it with --ca FILE, or, while trying things out, use "
-            "--insecure, which trusts anybody."};
+        .kind = Kind::untrusted, .found = std::move(trouble->found), .advice = std::move(trouble->advice)};
   if (error == asio::error::timed_out)
     return WebSocketFailure{.kind = Kind::timed_out,
                             .found = fmt::format("{} did not finish the TLS handshake in time", peer),

@@ -41,6 +41,7 @@ class WicAgent::Impl {
   void on_timeout(Now now);
   void start(Now now) { registration_.start(now); }
   void stop(Now now);
+  void change_login(WicLogin login) { registration_.change_login(std::move(login)); }
   CallId call(std::string_view callee, std::string_view offer, Now now);
   WicCall* find(CallId id);
   void settle(Now now);
@@ -261,6 +262,8 @@ void WicAgent::start(Now now) {
   impl_->start(now);
   impl_->settle(now);
 }
+
+void WicAgent::change_login(WicLogin login) { impl_->change_login(std::move(login)); }
 
 void WicAgent::stop(Now now) {
   impl_->stop(now);

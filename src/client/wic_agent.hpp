@@ -124,8 +124,9 @@ class WicAgent {
   void on_flow_closed(Now now);
   void on_timeout(Now now);
 
-  void start(Now now);  // registers, and from then on keeps the registration fresh
-  void stop(Now now);   // ends calls and registers with expires=0
+  void start(Now now);                // registers, and from then on keeps the registration fresh
+  void change_login(WicLogin login);  // of REGISTERs from now on: a newer token
+  void stop(Now now);                 // ends calls and registers with expires=0
 
   CallId call(std::string_view callee, std::string_view offer, Now now);  // a SIP or tel URI
   void ring(CallId id, Now now);                                          // 180

@@ -21,11 +21,17 @@ struct ReadProvision {
 // From the header, else from the body; nothing where there is neither.
 std::optional<ReadProvision> read_provision(const sip::Message& response, WallTime wall);
 
-// The first entry that can be used over UDP.
+// How an entry was made, as far as it shows: a computed name tells its end, a token in the browser's form is
+// one. Nothing tells a pushed name from one of the configuration.
+credentials::Source find_source(const provisioning::Entry& entry);
+
+// The first entry that can be used over UDP; of those, where tokens are preferred, the first token of RFC
+// 7635.
 struct RelayAccess {
   TurnUri uri{};
   turn::ClientCredential credential{};
 };
-std::optional<RelayAccess> choose_relay(const std::vector<provisioning::Entry>& entries);
+std::optional<RelayAccess> choose_relay(const std::vector<provisioning::Entry>& entries,
+                                        bool prefers_tokens = false);
 
 }  // namespace turnpike::client

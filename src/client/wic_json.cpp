@@ -15,15 +15,21 @@ Json to_json(const std::optional<SocketAddress>& address) {
   return address ? Json(address->to_string()) : Json(nullptr);
 }
 
+std::string_view to_string(WicCredential::Carrier carrier) {
+  if (carrier == WicCredential::Carrier::waf) return "waf";
+  return carrier == WicCredential::Carrier::body ? "body" : "header";
+}
+
 Json to_json(const WicCredential& credential) {
   return {{"type", credential.form == provisioning::Form::oauth ? "oauth" : "password"},
+          {"source", credentials::to_string(credential.source)},
           {"urls", credential.uris},
           {"realm", credential.realm},
           {"username", credential.username},
           {"ttl", credential.ttl.count()},
           {"expires_at", unix_seconds(credential.expires_at)},
           {"refresh_after", credential.refresh_after.count()},
-          {"carried_by", credential.is_from_body ? "body" : "header"},
+          {"carried_by", to_string(credential.carrier)},
           {"at_ms", rounded(credential.at_ms)}};
 }
 
@@ -31,6 +37,8 @@ Json to_json(const WicCallReport& call) {
   Json json{{"other", call.other},
             {"other_relayed", to_json(call.other_relayed)},
             {"set_up_ms", rounded(call.set_up_ms)},
+            {"first_media_ms", rounded(call.first_media_ms)},
+            {"extra_round_trips", {{"waf", call.waf_round_trips}, {"register", call.registrations}}},
             {"echoed", call.echoed},
             {"sent", call.media.sent},
             {"received", call.media.received}};
@@ -50,6 +58,14 @@ Json to_json(const ProbeEvent& event) {
           {"direction", direction},
           {"message", event.message},
           {"result", event.result}};
+}
+
+Json to_json(const std::optional<WicWafReport>& waf) {
+  if (!waf) return nullptr;
+  return {{"issuer", waf->issuer},
+          {"login", to_string(waf->way)},
+          {"round_trips", waf->round_trips},
+          {"renewals", waf->renewals}};
 }
 
 template <typename Values>
@@ -72,6 +88,8 @@ std::string format_json(const WicReport& report) {
                   {"credentials", to_array(report.credentials)},
                   {"relay", to_json(report.relay)},
                   {"relayed", to_json(report.relayed)},
+                  {"waf", to_json(report.waf)},
+                  {"reconnections", report.reconnections},
                   {"calls", to_array(report.calls)},
                   {"timeline", to_array(report.timeline)},
                   {"verdict", report.verdict},

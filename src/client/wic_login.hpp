@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "base/random.hpp"
@@ -49,6 +50,13 @@ class WicAuthenticator {
  public:
   WicAuthenticator(WicLogin login, std::string home, Random& random)
       : login_(std::move(login)), home_(std::move(home)), random_(random) {}
+
+  // What later requests are proved by: a newer token of the same holder, above all. A challenge that is being
+  // answered belongs to the older one.
+  void change_login(WicLogin login) {
+    login_ = std::move(login);
+    challenge_.reset();
+  }
 
   // A new request, not the repetition of one that was challenged.
   void begin() {

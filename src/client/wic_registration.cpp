@@ -115,10 +115,13 @@ std::string WicRegistration::make_request() {
            fmt::format("<{}>;reg-id=1;+sip.instance=\"<{}>\"", names.contact_uri, names.instance));
   const auto login = authenticator_.authorize("REGISTER", home_uri);
   writer.add(login.name, login.value);
-  if (is_wanted_ && settings_.credentials == CredentialsAsk::header)
+  // What is wished for stands in the header, whatever carries the answer (docs/turn-credentials.md,
+  // "Negotiation").
+  const bool has_wishes = provisioning::format_request(settings_.wanted) != provisioning::format_request({});
+  const bool asks_by_body = settings_.credentials == CredentialsAsk::body;
+  if (is_wanted_ && (settings_.credentials == CredentialsAsk::header || (asks_by_body && has_wishes)))
     writer.add(sip::HeaderName::turn_credentials, provisioning::format_request(settings_.wanted));
-  if (is_wanted_ && settings_.credentials == CredentialsAsk::body)
-    writer.add(sip::HeaderName::accept, body_types);
+  if (is_wanted_ && asks_by_body) writer.add(sip::HeaderName::accept, body_types);
   writer.add(sip::HeaderName::expires, is_wanted_ ? static_cast<std::uint64_t>(expires_.count()) : 0);
   return writer.finish();
 }

@@ -13,6 +13,7 @@ class WicRegistration {
 
   void start(Now now);
   void stop(Now now);
+  void change_login(WicLogin login) { authenticator_.change_login(std::move(login)); }
   void on_response(const sip::Message& response, Now now);
   void on_no_answer(Now now);
   void on_flow_opened(Now now);

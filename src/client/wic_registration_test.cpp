@@ -200,6 +200,20 @@ TEST(WicRegistration, ShowsATokenInEitherSpelling) {
   EXPECT_EQ(refused->token_error, "invalid_token");
 }
 
+TEST(WicRegistration, IsRenewedWithANewerToken) {
+  auto settings = test::alice();
+  settings.login = BearerLogin{.token = Secret::from_text("older")};
+  WicScript script{settings};
+  script.open();
+  script.agent.start(script.now);
+  script.accept(script.take_one(), "", "600");
+  ASSERT_TRUE(script.take<WicRegistered>());
+  script.agent.change_login(BearerLogin{.token = Secret::from_text("newer")});
+  EXPECT_TRUE(script.take_sent().empty());  // nothing is sent for it
+  script.advance(std::chrono::seconds{300});
+  EXPECT_EQ(value_of(script.take_one(), "Authorization"), "Bearer access_token=\"newer\"");
+}
+
 // The card of Milenage's test set 1 (TS 35.208 section 4.3), and its home network.
 ims::AkaSecret card() {
   return {.k = Secret{*from_hex("465b5ce8b199b49faa5f0a2ee238a6bc")},

@@ -11,6 +11,8 @@ namespace {
 using Direction = ProbeEvent::Direction;
 
 constexpr int reads_per_turn = 64;
+constexpr std::chrono::seconds lifetime_wanted{
+    600};  // RFC 8656 section 3.2: what an Allocate without a wish gets
 
 }  // namespace
 
@@ -30,8 +32,16 @@ WicRelay::WicRelay(UdpSocket socket, const SocketAddress& server, turn::ClientCr
     : socket_(std::move(socket)),
       server_(server),
       timeline_(timeline),
+      is_by_token_(std::holds_alternative<turn::TokenCredential>(credential)),
       client_(turn::ClientSettings{.credential = std::move(credential)}, random),
       opened_at_(read_clocks().mono) {}
+
+void WicRelay::refresh(Now now) { client_.refresh(lifetime_wanted, now); }
+
+void WicRelay::renew(turn::TokenCredential credential, Now now) {
+  client_.change_credential(std::move(credential));
+  if (client_.is_allocated()) refresh(now);
+}
 
 void WicRelay::serve(OnPacket on_packet) {
   const Now now = read_clocks();
@@ -69,6 +79,7 @@ void WicRelay::on_effect(turn::ClientEffect effect, OnPacket on_packet) {
   } else if (const auto* bound = std::get_if<turn::ChannelBound>(&effect)) {
     bound_.insert(bound->peer);
   } else if (const auto* refreshed = std::get_if<turn::Refreshed>(&effect)) {
+    ++refreshes_;
     is_deleted_ = is_deleted_ || refreshed->lifetime.count() == 0;
   } else if (auto* failed = std::get_if<turn::Failed>(&effect)) {
     failure_ = std::move(failed->failure);

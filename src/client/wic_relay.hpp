@@ -30,6 +30,14 @@ class WicRelay {
   [[nodiscard]] bool is_deleted() const { return is_deleted_; }
   [[nodiscard]] bool has_permitted(const SocketAddress& peer) const { return permitted_.contains(peer.ip); }
   [[nodiscard]] bool has_bound(const SocketAddress& peer) const { return bound_.contains(peer); }
+  // It was there, and is no more: refused, or over.
+  [[nodiscard]] bool is_lost() const { return allocated_ && !is_deleted_ && !client_.is_allocated(); }
+  [[nodiscard]] bool is_by_token() const { return is_by_token_; }
+  // RFC 7635 section 9: the allocation goes over to a newer token, by a Refresh that shows it.
+  void refresh(Now now);
+  void renew(turn::TokenCredential credential, Now now);
+  // How many Refreshes it has granted.
+  [[nodiscard]] std::size_t refreshes() const { return refreshes_; }
   void forget_failure() { failure_.reset(); }
   [[nodiscard]] Diagnosis diagnose(stun::Method method, const turn::ClientCredential& credential) const;
 
@@ -48,6 +56,7 @@ class WicRelay {
   UdpSocket socket_;
   SocketAddress server_;
   Timeline& timeline_;
+  bool is_by_token_;
   turn::Client client_;
   Instant opened_at_;
   std::optional<turn::Allocated> allocated_;
@@ -55,6 +64,7 @@ class WicRelay {
   std::set<IpAddress> permitted_;
   std::set<SocketAddress> bound_;
   std::vector<std::string> realms_;
+  std::size_t refreshes_ = 0;
   bool is_deleted_ = false;
   bool is_port_unreachable_ = false;
   bool has_answered_ = false;

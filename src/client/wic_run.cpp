@@ -4,13 +4,9 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <map>
-#include <memory>
 #include <utility>
 
-#include "client/timeline.hpp"
-#include "client/wic_media.hpp"
-#include "client/wic_relay.hpp"
+#include "client/wic_run_impl.hpp"
 
 namespace turnpike::client {
 namespace {
@@ -20,90 +16,19 @@ using Direction = ProbeEvent::Direction;
 
 constexpr milliseconds turn_max{200};     // the loop looks at everything at least as often
 constexpr milliseconds leave_wait{2000};  // for the answers to BYE, de-registration and deletion
-constexpr milliseconds echo_wait_max{2000};
+constexpr std::chrono::seconds patience_max{60};
 
-double to_ms(Duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
-
-class WicRun {
- public:
-  WicRun(const WicSettings& settings, const std::function<void(const ProbeEvent&)>& on_event)
-      : settings_(settings),
-        timeline_(read_clocks().mono, on_event),
-        agent_(settings.agent, random_),
-        session_(random_.next_u64()) {
-    report_.server = settings.door.uri.to_string();
-    report_.identity = settings.agent.identity;
-  }
-
-  WicReport run();
-
- private:
-  struct Talk {  // one call
-    CallId id{};
-    WicCallReport report{};
-    Instant began{};
-    std::optional<SocketAddress> other{};
-    bool is_waiting = false;  // echo: for the permission of the caller's relay
-    bool is_answered = false;
-    bool is_over = false;
-  };
-
-  void go();
-  bool connect();
-  bool register_identity();
-  bool allocate();
-  void stay();
-  void echo();
-  void call();
-  void leave();
-
-  bool place_call(Talk& talk);
-  bool open_path(Talk& talk);
-  void send_media(Talk& talk);
-  void judge_media(Talk& talk);
-
-  // Serves everything until it holds or the time is over; returns whether it holds. Ends early when the
-  // connection is gone or somebody interrupts.
-  bool await(FunctionRef<bool()> is_done, Duration timeout);
-  void serve_once(Duration at_most);
-  void drain();
-  void on_effect(WicEffect effect);
-  void on_registered(WicRegistered registered);
-  void on_credentials(const ReadProvision& provision);
-  void on_offer(const CallOffered& offer);
-  void on_answer(const CallAnswered& answer);
-  void on_call_ended(const CallEnded& ended);
-  void on_packet(const SocketAddress& from, Bytes packet);
-  void answer_waiting();
-  Talk* find(CallId id);
-
-  [[nodiscard]] bool is_interrupted();
-  [[nodiscard]] bool is_cut_off() const { return !socket_ || socket_->closed(); }
-  void fail(std::string verdict, std::vector<std::string> advice = {});
-  void fail_when_cut_off();
-
-  const WicSettings& settings_;
-  SystemRandom random_;
-  Timeline timeline_;
-  WicReport report_;
-  WicAgent agent_;
-  std::uint64_t session_;
-  std::optional<WebSocket> socket_;
-  std::unique_ptr<WicRelay> relay_;
-  std::optional<RelayAccess> access_;
-  std::optional<WicRefused> refused_;
-  std::string no_credentials_{};  // why
-  bool is_unregistered_ = false;
-  bool is_winding_up_ = false;
-  bool was_interrupted_ = false;
-  std::vector<std::unique_ptr<Talk>> talks_;
-  std::vector<Instant> sent_at_;
-  std::vector<std::optional<Duration>> round_trips_;
-};
+}  // namespace
 
 WicReport WicRun::run() {
   go();
   leave();
+  for (auto& talk : talks_) count_extra(*talk);
+  if (waf_)
+    report_.waf = WicWafReport{.issuer = settings_.waf->issuer,
+                               .way = settings_.waf->way,
+                               .round_trips = waf_->round_trips().size(),
+                               .renewals = waf_->renewals()};
   for (auto& talk : talks_) report_.calls.push_back(std::move(talk->report));
   report_.took_ms = timeline_.elapsed_ms();
   report_.timeline = timeline_.take();
@@ -111,6 +36,8 @@ WicReport WicRun::run() {
 }
 
 void WicRun::go() {
+  if (settings_.waf && !log_in()) return;
+  agent_.emplace(settings_.agent, random_);
   if (!connect() || !register_identity()) return;
   if (settings_.task == WicTask::registration) return stay();
   if (!allocate()) return;
@@ -119,6 +46,45 @@ void WicRun::go() {
 }
 
 // --- steps ------------------------------------------------------------------------------------------------
+
+bool WicRun::log_in() {
+  waf_ = std::make_unique<WicWaf>(
+      WicWaf::Settings{
+          .session = *settings_.waf, .on_url = settings_.on_url, .interrupt = settings_.interrupt},
+      timeline_);
+  const auto tokens = waf_->log_in();
+  if (!tokens) {
+    fail(fmt::format("No tokens of {}: {}.", settings_.waf->issuer, tokens.error().found),
+         {tokens.error().advice});
+    return false;
+  }
+  if (settings_.registers_with_waf && tokens->registration.empty()) {
+    fail(fmt::format("{} gives no token to register with.", settings_.waf->issuer),
+         {"Has the user an IMS identity (`turnpike user add NAME --impi ...`), and the client the scope "
+          "\"ims\"?"});
+    return false;
+  }
+  if (settings_.takes_turn_of_waf && !tokens->turn) {
+    fail(fmt::format("{} gives no TURN token.", settings_.waf->issuer),
+         {"Has the client the scope \"turn\", and the WAF a key of the TURN server ([credentials.token])?"});
+    return false;
+  }
+  if (settings_.registers_with_waf && settings_.agent.identity.empty())
+    settings_.agent.identity = find_token_holder(tokens->registration).value_or(TokenHolder{}).identity;
+  if (const auto problem = find_identity_problem(settings_.agent.identity)) {
+    fail(fmt::format("Whom the token is for cannot be registered: {}.", *problem),
+         {"Say whom with --identity."});
+    return false;
+  }
+  report_.identity = settings_.agent.identity;
+  if (auto problem = find_scenario_problem(settings_.scenario, tokens->registration);
+      problem && settings_.registers_with_waf) {
+    fail(std::move(*problem));
+    return false;
+  }
+  on_tokens(*tokens);
+  return true;
+}
 
 bool WicRun::connect() {
   auto socket = WebSocket::connect(settings_.door);
@@ -136,9 +102,10 @@ bool WicRun::connect() {
 
 bool WicRun::register_identity() {
   const Now now = read_clocks();
-  agent_.on_flow_opened(now);
-  agent_.start(now);
-  if (await([&] { return report_.is_registered || refused_; }, settings_.timeout) && report_.is_registered)
+  agent_->on_flow_opened(now);
+  agent_->start(now);
+  if (await([&] { return agent_->is_registered() || refused_; }, settings_.timeout) &&
+      agent_->is_registered())
     return true;
   if (refused_) {
     WicDiagnosis diagnosis = diagnose_refusal(*refused_, settings_);
@@ -182,21 +149,95 @@ bool WicRun::allocate() {
   return true;
 }
 
-void WicRun::stay() {
+// --- what was lost ----------------------------------------------------------------------------------------
+
+void WicRun::linger(FunctionRef<bool()> is_done, Duration at_most) {
+  stays_until_ = read_clocks().mono + at_most;
+  const auto is_relay_lost = [&] { return relay_ && relay_->is_lost(); };
+  do {
+    await([&] { return is_done() || refused_ || is_relay_lost(); }, stays_until_ - read_clocks().mono);
+  } while (!is_done() && !is_interrupted() && read_clocks().mono < stays_until_ && recover());
+}
+
+bool WicRun::recover() {
+  if (!settings_.reconnects) return false;
+  return is_cut_off() || refused_ ? reconnect() : revive_relay();
+}
+
+// Whoever was sent away does not come back: the operator and the core had their reasons (docs/epcscf.md,
+// "Ends").
+bool WicRun::is_worth_another_try() const {
+  if (was_interrupted_ || read_clocks().mono >= stays_until_) return false;
+  if (socket_ && socket_->closed())
+    for (const std::string_view reason : {"operator_asked", "reassigned", "network"})
+      if (socket_->closed()->ends_with(reason)) return false;
+  if (!refused_ || refused_->kind != WicRefused::Kind::code)
+    return !refused_ || refused_->kind != WicRefused::Kind::login;
+  return refused_->code == 408 || refused_->code == 480 || refused_->code >= 500;
+}
+
+// RFC 5626 section 4.5: each try waits twice as long as the one before, and by chance up to half less, so
+// that not all clients of a server that was restarted come back at once.
+bool WicRun::reconnect() {
+  while (is_worth_another_try()) {
+    const auto most = std::chrono::milliseconds{patience_};
+    const auto least = most / 2;
+    const milliseconds time = least + milliseconds{random_.below(static_cast<std::uint32_t>(least.count()))};
+    timeline_.note(
+        "connection lost",
+        fmt::format("{}; the next try in {} ms",
+                    socket_ && socket_->closed() ? *socket_->closed() : "not there", time.count()));
+    rest(time);
+    patience_ = std::min(patience_ * 2, patience_max);
+    if (!is_interrupted() && try_again()) return true;
+  }
+  return false;
+}
+
+bool WicRun::try_again() {
+  refused_.reset();
+  if (!connect() || !register_identity()) return false;
+  patience_ = std::chrono::seconds{1};
+  ++report_.reconnections;
+  report_.verdict.clear();
+  report_.advice.clear();
   report_.exit_status = 0;
-  report_.verdict = fmt::format("{} is registered for {} s{}.", report_.identity, report_.expires.count(),
-                                access_ ? ", with TURN credentials" : "");
+  if (!relay_) return true;
+  // Its credentials may have been taken back with the registration, of which nobody tells it.
+  relay_->forget_failure();
+  const std::size_t before = relay_->refreshes();
+  relay_->refresh(read_clocks());
+  await([&] { return relay_->refreshes() > before || relay_->has_failed() || relay_->is_lost(); },
+        settings_.timeout);
+  return relay_->refreshes() > before || revive_relay();
+}
+
+bool WicRun::revive_relay() {
+  timeline_.note("relay address lost", "another one is asked for");
+  relay_.reset();
+  return allocate();
+}
+
+void WicRun::stay() {
   if (!access_ && settings_.agent.credentials != CredentialsAsk::none)
     report_.warnings.push_back(
         fmt::format("No TURN credentials came{}{}.", no_credentials_.empty() ? "" : ": ", no_credentials_));
-  if (settings_.hold.count() == 0) return;
-  if (await([&] { return refused_.has_value(); }, settings_.hold) || is_cut_off()) {
-    if (refused_ && refused_->kind != WicRefused::Kind::flow_closed) {
-      WicDiagnosis diagnosis = diagnose_refusal(*refused_, settings_);
-      return fail("The registration did not last. " + diagnosis.verdict, std::move(diagnosis.advice));
-    }
-    fail_when_cut_off();
+  if (settings_.hold.count() > 0) linger([] { return false; }, settings_.hold);
+  if (has_lost_registration()) return;
+  report_.exit_status = 0;
+  report_.verdict = fmt::format("{} is registered for {} s{}.", report_.identity, report_.expires.count(),
+                                access_ ? ", with TURN credentials" : "");
+}
+
+// Then the report says so.
+bool WicRun::has_lost_registration() {
+  if (refused_ && refused_->kind != WicRefused::Kind::flow_closed) {
+    WicDiagnosis diagnosis = diagnose_refusal(*refused_, settings_);
+    fail("The registration did not last. " + diagnosis.verdict, std::move(diagnosis.advice));
+    return true;
   }
+  if (is_cut_off()) fail_when_cut_off();
+  return is_cut_off();
 }
 
 void WicRun::echo() {
@@ -208,124 +249,40 @@ void WicRun::echo() {
   };
   const Duration wait =
       settings_.hold.count() > 0 ? Duration{settings_.hold} : Duration{std::chrono::hours{876'000}};
-  await([&] { return has_served() || refused_; }, wait);
+  linger(has_served, wait);
+  if (has_lost_registration()) return;
+  if (!relay_ || !relay_->allocated()) return;  // another one was asked for in vain, which is told already
+  if (relay_->is_lost())
+    return fail(fmt::format("The relay address {} is lost.", report_.relayed->to_string()),
+                {"Credentials end, and a relay may be restarted: the timeline shows what it said last."});
   std::uint64_t echoed = 0;
   for (const auto& talk : talks_) echoed += talk->report.echoed;
-  if (is_cut_off()) return fail_when_cut_off();
-  if (refused_) {
-    WicDiagnosis diagnosis = diagnose_refusal(*refused_, settings_);
-    return fail("The registration did not last. " + diagnosis.verdict, std::move(diagnosis.advice));
-  }
   report_.verdict = fmt::format("{} call{} taken, {} packets echoed through {}.", talks_.size(),
                                 talks_.size() == 1 ? "" : "s", echoed, report_.relayed->to_string());
   report_.exit_status = settings_.calls_max > talks_.size() && !was_interrupted_ ? 1 : 0;
   if (report_.exit_status != 0) report_.verdict = "Not enough calls came: " + report_.verdict;
 }
 
-void WicRun::call() {
-  talks_.push_back(std::make_unique<Talk>());
-  Talk& talk = *talks_.back();
-  talk.report.other = settings_.callee;
-  if (!place_call(talk) || !open_path(talk)) return;
-  send_media(talk);
-  judge_media(talk);
-}
-
-bool WicRun::place_call(Talk& talk) {
-  talk.began = read_clocks().mono;
-  talk.id = agent_.call(settings_.callee, format_description(*report_.relayed, session_), read_clocks());
-  await([&] { return talk.is_answered || talk.is_over; }, settings_.timeout);
-  if (talk.is_answered && talk.other) return true;
-  if (talk.is_answered)
-    fail(fmt::format("{} answered with a description that names nowhere to send to.", settings_.callee),
-         {"Is it another turnpike wic? Browsers speak ICE and DTLS, which this command does not."});
-  else if (is_cut_off())
-    fail_when_cut_off();
-  else if (!talk.is_over)
-    fail(fmt::format("{} did not answer within {} ms.", settings_.callee, settings_.timeout.count()),
-         {"Does `turnpike wic echo` run for it?"});
-  return false;
-}
-
-bool WicRun::open_path(Talk& talk) {
-  relay_->forget_failure();
-  relay_->client().bind_channel(*talk.other, read_clocks());
-  await([&] { return relay_->has_bound(*talk.other) || relay_->has_failed() || talk.is_over; },
-        settings_.timeout);
-  if (relay_->has_bound(*talk.other)) return true;
-  if (talk.is_over) return false;
-  Diagnosis diagnosis = relay_->diagnose(stun::Method::channel_bind, access_->credential);
-  diagnosis.advice.push_back(fmt::format(
-      "The peer is the other WIC's relay address, {}: the relay must permit it.", talk.other->to_string()));
-  fail(std::move(diagnosis.verdict), std::move(diagnosis.advice));
-  return false;
-}
-
-void WicRun::send_media(Talk& talk) {
-  timeline_.add(Direction::sent, "media",
-                fmt::format("{} packets of {} bytes to {}", settings_.packets, settings_.payload_bytes,
-                            talk.other->to_string()));
-  for (std::size_t i = 0; i < settings_.packets && !talk.is_over && !is_cut_off(); ++i) {
-    const Now now = read_clocks();
-    sent_at_.push_back(now.mono);
-    round_trips_.emplace_back();
-    relay_->client().send(
-        *talk.other,
-        encode_media({.session = session_, .number = static_cast<std::uint32_t>(i)}, settings_.payload_bytes),
-        now);
-    drain();
-    await([&] { return talk.is_over; }, settings_.interval);
-  }
-  const auto is_back = [](const auto& trip) { return trip.has_value(); };
-  await([&] { return talk.is_over || std::all_of(round_trips_.begin(), round_trips_.end(), is_back); },
-        std::min(settings_.timeout, echo_wait_max));
-}
-
-void WicRun::judge_media(Talk& talk) {
-  RoundTrips& media = talk.report.media;
-  std::vector<double> times;
-  for (const auto& trip : round_trips_)
-    if (trip) times.push_back(to_ms(*trip));
-  media.sent = static_cast<int>(round_trips_.size());
-  media.received = static_cast<int>(times.size());
-  timeline_.add(Direction::received, "media", fmt::format("{} of {} came back", media.received, media.sent));
-  if (times.empty())
-    return fail(fmt::format("The call was set up, but none of {} packets came back from {} through {}.",
-                            media.sent, talk.other->to_string(), report_.relayed->to_string()),
-                {"Can the two relays reach each other by UDP on their relay ports?",
-                 "Does the other side echo? `turnpike wic echo` does, a browser does not."});
-  std::sort(times.begin(), times.end());
-  media.min_ms = times.front();
-  media.median_ms = times[times.size() / 2];
-  media.max_ms = times.back();
-  report_.exit_status = 0;
-  report_.verdict =
-      fmt::format("{} answered: {} of {} packets came back through both relays, round trip {:.1f} ms.",
-                  settings_.callee, media.received, media.sent, media.median_ms);
-  if (media.received < media.sent)
-    report_.warnings.push_back(
-        fmt::format("{} of {} packets got lost.", media.sent - media.received, media.sent));
-}
-
 // Whatever has been begun is ended, as far as that works.
 void WicRun::leave() {
   is_winding_up_ = true;
-  if (!is_cut_off()) {
-    const bool had_calls = agent_.call_count() > 0;
+  if (!is_cut_off() && agent_) {
+    const bool had_calls = agent_->call_count() > 0;
     for (const auto& talk : talks_)
-      if (!talk->is_over) agent_.hang_up(talk->id, read_clocks());
-    if (had_calls) await([&] { return agent_.call_count() == 0; }, leave_wait);
+      if (!talk->is_over) agent_->hang_up(talk->id, read_clocks());
+    if (had_calls) await([&] { return agent_->call_count() == 0; }, leave_wait);
   }
   if (relay_ && relay_->allocated()) {
     relay_->forget_failure();
     relay_->client().close(read_clocks());
     await([&] { return relay_->is_deleted() || relay_->has_failed(); }, leave_wait);
   }
-  if (!is_cut_off() && agent_.is_registered()) {
-    agent_.stop(read_clocks());
+  if (!is_cut_off() && agent_ && agent_->is_registered()) {
+    agent_->stop(read_clocks());
     await([&] { return is_unregistered_ || refused_; }, leave_wait);
   }
   if (socket_) socket_->close();
+  if (waf_) waf_->end();
 }
 
 // --- the loop ---------------------------------------------------------------------------------------------
@@ -336,10 +293,28 @@ bool WicRun::await(FunctionRef<bool()> is_done, Duration timeout) {
   while (!is_done()) {
     const Instant now = read_clocks().mono;
     if (now >= deadline) break;
-    if (!is_winding_up_ && (is_cut_off() || is_interrupted())) break;
+    if (!is_winding_up_ && ((is_cut_off() && !is_resting_) || is_interrupted())) break;
     serve_once(deadline - now);
   }
   return is_done();
+}
+
+void WicRun::rest(Duration time) {
+  is_resting_ = true;
+  await([] { return false; }, time);
+  is_resting_ = false;
+}
+
+void WicRun::wait(Duration at_most) {
+  std::vector<int> descriptors;
+  if (relay_) descriptors.push_back(relay_->descriptor());
+  if (waf_) descriptors.push_back(waf_->descriptor());
+  if (settings_.interrupt >= 0 && !is_winding_up_) descriptors.push_back(settings_.interrupt);
+  if (!is_cut_off()) return socket_->wait(descriptors, at_most);
+  std::vector<pollfd> polled;
+  for (const int descriptor : descriptors) polled.push_back({descriptor, POLLIN, 0});
+  const auto time = std::chrono::ceil<milliseconds>(at_most);
+  ::poll(polled.data(), polled.size(), static_cast<int>(time.count()));
 }
 
 void WicRun::serve_once(Duration at_most) {
@@ -348,22 +323,26 @@ void WicRun::serve_once(Duration at_most) {
   const auto hurry = [&](std::optional<Instant> due) {
     if (due) wait = std::min(wait, std::max(*due - now.mono, Duration{0}));
   };
-  hurry(agent_.next_timeout());
-  std::vector<int> descriptors;
+  hurry(agent_->next_timeout());
   if (relay_) hurry(relay_->client().next_timeout());
-  if (relay_) descriptors.push_back(relay_->descriptor());
-  if (settings_.interrupt >= 0 && !is_winding_up_) descriptors.push_back(settings_.interrupt);
-  socket_->wait(descriptors, wait);
+  if (waf_ && !is_winding_up_) hurry(waf_->next_timeout());
+  this->wait(wait);
   now = read_clocks();
-  while (const auto message = socket_->next_message()) agent_.on_message(*message, now);
-  if (socket_->closed()) agent_.on_flow_closed(now);
-  if (const auto due = agent_.next_timeout(); due && *due <= now.mono) agent_.on_timeout(now);
+  if (socket_) {
+    while (const auto message = socket_->next_message()) agent_->on_message(*message, now);
+    if (socket_->closed()) agent_->on_flow_closed(now);
+  }
+  if (waf_) {
+    if (!is_winding_up_) waf_->on_timeout(now);
+    if (const auto renewal = waf_->take_renewal(now)) on_renewal(*renewal);
+  }
+  if (const auto due = agent_->next_timeout(); due && *due <= now.mono) agent_->on_timeout(now);
   if (relay_) relay_->serve([this](const SocketAddress& from, Bytes packet) { on_packet(from, packet); });
   drain();
 }
 
 void WicRun::drain() {
-  while (auto effect = agent_.next_effect()) on_effect(*std::move(effect));
+  while (auto effect = agent_->next_effect()) on_effect(*std::move(effect));
   if (relay_) relay_->drain([this](const SocketAddress& from, Bytes packet) { on_packet(from, packet); });
   answer_waiting();
 }
@@ -378,6 +357,7 @@ void WicRun::on_effect(WicEffect effect) {
   if (auto* send = std::get_if<WicSend>(&effect)) {
     if (socket_) socket_->send(std::move(send->bytes));
   } else if (auto* traced = std::get_if<WicTraced>(&effect)) {
+    if (traced->is_sent && traced->message.starts_with("REGISTER")) note_register();
     timeline_.add(traced->is_sent ? Direction::sent : Direction::received, std::move(traced->message),
                   std::move(traced->detail));
   } else if (auto* registered = std::get_if<WicRegistered>(&effect)) {
@@ -414,119 +394,80 @@ void WicRun::on_credentials(const ReadProvision& provision) {
     no_credentials_ = provision.problem;
     report_.warnings.push_back("What came as TURN credentials cannot be used: " + provision.problem + ".");
   }
-  for (const provisioning::Entry& entry : provision.entries) {
-    report_.credentials.push_back({.form = entry.form,
-                                   .uris = entry.uris,
-                                   .realm = entry.realm,
-                                   .username = entry.username,
-                                   .ttl = entry.ttl,
-                                   .expires_at = entry.expires_at,
-                                   .refresh_after = provision.refresh_after,
-                                   .is_from_body = provision.is_from_body,
-                                   .at_ms = timeline_.elapsed_ms()});
-    timeline_.note(
-        "TURN credential",
-        fmt::format("{} \"{}\" for {} s, {}", entry.form == provisioning::Form::oauth ? "token" : "user",
-                    entry.username, entry.ttl.count(), fmt::join(entry.uris, " ")));
+  for (const provisioning::Entry& entry : provision.entries)
+    note_credential(entry,
+                    provision.is_from_body ? WicCredential::Carrier::body : WicCredential::Carrier::header,
+                    provision.refresh_after);
+  judge_sources(provision.entries);
+  auto access = choose_relay(provision.entries, settings_.prefers_tokens);
+  if (access) return use(std::move(*access));
+  if (!provision.entries.empty()) no_credentials_ = "none of their URIs is reached over UDP";
+}
+
+void WicRun::note_credential(const provisioning::Entry& entry, WicCredential::Carrier carrier,
+                             std::chrono::seconds refresh_after) {
+  report_.credentials.push_back({.form = entry.form,
+                                 .source = find_source(entry),
+                                 .uris = entry.uris,
+                                 .realm = entry.realm,
+                                 .username = entry.username,
+                                 .ttl = entry.ttl,
+                                 .expires_at = entry.expires_at,
+                                 .refresh_after = refresh_after,
+                                 .carrier = carrier,
+                                 .at_ms = timeline_.elapsed_ms()});
+  timeline_.note(
+      "TURN credential",
+      fmt::format("{} \"{}\" for {} s, {}", entry.form == provisioning::Form::oauth ? "token" : "user",
+                  entry.username, entry.ttl.count(), fmt::join(entry.uris, " ")));
+}
+
+// A server that does not know the wish passes it over.
+void WicRun::judge_sources(const std::vector<provisioning::Entry>& entries) {
+  if (!settings_.source || entries.empty()) return;
+  const auto is_it = [&](const provisioning::Entry& entry) {
+    return find_source(entry) == *settings_.source;
+  };
+  if (std::ranges::any_of(entries, is_it)) return;
+  report_.warnings.push_back(fmt::format(
+      "A credential of the source {} was asked for, and one of {} has come.",
+      credentials::to_string(*settings_.source), credentials::to_string(find_source(entries.front()))));
+}
+
+void WicRun::on_tokens(const OAuthTokens& tokens) {
+  if (settings_.registers_with_waf && !tokens.registration.empty()) {
+    const BearerLogin* before = std::get_if<BearerLogin>(&settings_.agent.login);
+    settings_.agent.login =
+        BearerLogin{tokens.registration, before ? before->spelling : BearerSpelling::access_token};
+    if (agent_) agent_->change_login(settings_.agent.login);
   }
-  auto access = choose_relay(provision.entries);
-  if (!access) {
-    if (!provision.entries.empty()) no_credentials_ = "none of their URIs is reached over UDP";
-    return;
-  }
+  if (!settings_.takes_turn_of_waf || !tokens.turn) return;
+  note_credential(*tokens.turn, WicCredential::Carrier::waf, tokens.refresh_after);
+  auto access = choose_relay({*tokens.turn});
+  if (access) return use(std::move(*access));
+  no_credentials_ = "the WAF names no TURN server that is reached over UDP";
+}
+
+void WicRun::on_renewal(const std::expected<OAuthTokens, WafFailure>& renewal) {
+  if (renewal) return on_tokens(*renewal);
+  timeline_.note("tokens", fmt::format("no newer ones: {}", renewal.error().found));
+  report_.warnings.push_back(fmt::format("The tokens could not be renewed: {}.{}", renewal.error().found,
+                                         renewal.error().is_final ? "" : " It was tried again."));
+}
+
+// RFC 8656 section 7.4: an allocation keeps its username; RFC 7635 section 9 lets a token follow another.
+void WicRun::use(RelayAccess access) {
   access_ = std::move(access);
-  // RFC 8656 section 7.4: an allocation keeps its username; RFC 7635 section 9 lets a token follow another.
-  if (relay_ && std::holds_alternative<turn::TokenCredential>(access_->credential))
-    relay_->client().change_credential(access_->credential);
+  const auto* token = std::get_if<turn::TokenCredential>(&access_->credential);
+  if (!relay_ || !relay_->allocated() || !relay_->is_by_token() || token == nullptr) return;
+  timeline_.note("relay", fmt::format("{} goes over to the newer token", report_.relayed->to_string()));
+  relay_->renew(*token, read_clocks());
 }
 
-// --- calls ------------------------------------------------------------------------------------------------
-
-void WicRun::on_offer(const CallOffered& offer) {
-  const auto other = parse_description(offer.offer);
-  if (settings_.task != WicTask::echo || is_winding_up_ || !relay_ || !relay_->allocated())
-    return agent_.reject(offer.id, 480, read_clocks());
-  if (!other) return agent_.reject(offer.id, 488, read_clocks());
-  timeline_.note("call from " + offer.caller, "its relay address is " + other->to_string());
-  auto talk = std::make_unique<Talk>();
-  talk->id = offer.id;
-  talk->report.other = offer.caller;
-  talk->report.other_relayed = talk->other = other;
-  talk->is_waiting = true;
-  talk->began = read_clocks().mono;
-  talks_.push_back(std::move(talk));
-  agent_.ring(offer.id, read_clocks());
-  relay_->forget_failure();
-  relay_->client().bind_channel(*other, read_clocks());
-}
-
-// A call is answered once the relay lets the caller's packets through.
-void WicRun::answer_waiting() {
-  for (const auto& talk : talks_) {
-    if (!talk->is_waiting) continue;
-    const bool is_open = relay_->has_bound(*talk->other);
-    if (!is_open && !relay_->has_failed()) continue;
-    talk->is_waiting = false;
-    talk->is_answered = is_open;
-    if (is_open) {
-      talk->report.set_up_ms = to_ms(read_clocks().mono - talk->began);
-      agent_.answer(talk->id, format_description(*report_.relayed, session_), read_clocks());
-    } else {
-      report_.warnings.push_back(fmt::format(
-          "A call from {} was refused, for the relay does not permit the caller's relay address {}.",
-          talk->report.other, talk->other->to_string()));
-      agent_.reject(talk->id, 480, read_clocks());
-    }
-    return drain();
-  }
-}
-
-void WicRun::on_answer(const CallAnswered& answer) {
-  Talk* talk = find(answer.id);
-  if (talk == nullptr) return;
-  talk->is_answered = true;
-  talk->report.set_up_ms = to_ms(read_clocks().mono - talk->began);
-  talk->report.other_relayed = talk->other = parse_description(answer.answer);
-}
-
-void WicRun::on_call_ended(const CallEnded& ended) {
-  Talk* talk = nullptr;
-  for (const auto& candidate : talks_)  // a call that failed at once has no number yet
-    if (candidate->id == ended.id || (candidate->id == CallId{} && settings_.task == WicTask::call))
-      talk = candidate.get();
-  if (talk == nullptr) return;
-  talk->is_over = true;
-  talk->is_waiting = false;
-  WicDiagnosis diagnosis = diagnose_call_end(ended, talk->report.other);
-  talk->report.end = diagnosis.verdict;
-  if (settings_.task == WicTask::echo)
-    timeline_.note("call ended", fmt::format("{} packets echoed", talk->report.echoed));
-  if (settings_.task == WicTask::call && !is_winding_up_)
-    fail(std::move(diagnosis.verdict), std::move(diagnosis.advice));
-}
-
-void WicRun::on_packet(const SocketAddress& from, Bytes packet) {
-  const auto media = decode_media(packet);
-  if (!media) return;
-  const Now now = read_clocks();
-  if (settings_.task == WicTask::echo) {
-    for (const auto& talk : talks_) {
-      if (talk->is_over || !talk->is_answered || talk->other != from) continue;
-      ++talk->report.echoed;
-      relay_->client().send(from, packet, now);
-      return;
-    }
-    return;
-  }
-  if (media->session != session_ || media->number >= round_trips_.size()) return;
-  auto& trip = round_trips_[media->number];
-  if (!trip) trip = now.mono - sent_at_[media->number];
-}
-
-WicRun::Talk* WicRun::find(CallId id) {
-  for (const auto& talk : talks_)
-    if (talk->id == id) return talk.get();
-  return nullptr;
+void WicRun::note_register() {
+  constexpr std::size_t kept_max = 1000;
+  registers_.push_back(read_clocks().mono);
+  if (registers_.size() > kept_max) registers_.pop_front();
 }
 
 void WicRun::fail(std::string verdict, std::vector<std::string> advice) {
@@ -540,8 +481,6 @@ void WicRun::fail_when_cut_off() {
                    socket_ && socket_->closed() ? *socket_->closed() : "it was never there"),
        {"The server's log says why, if it was the server."});
 }
-
-}  // namespace
 
 WicReport run_wic(const WicSettings& settings, const std::function<void(const ProbeEvent&)>& on_event) {
   return WicRun{settings, on_event}.run();

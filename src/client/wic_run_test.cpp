@@ -107,5 +107,56 @@ TEST(WicRun, SaysThatTheServerHasLeft) {
   EXPECT_NE(report.verdict.find("is gone"), std::string::npos) << report.verdict;
 }
 
+TEST(WicRun, ComesBackWhereTheConnectionWasLost) {
+  const TinyDoor door{{.messages_max = 2, .answer = test::register_all}};
+  auto settings = towards(door);
+  settings.hold = std::chrono::seconds{3};
+  settings.reconnects = true;
+  const WicReport report = run_wic(settings);
+  EXPECT_GE(report.reconnections, 1U);
+  // Each registration has its own credentials.
+  EXPECT_EQ(report.credentials.size(), report.reconnections + 1);
+  EXPECT_EQ(nlohmann::json::parse(format_json(report))["reconnections"], report.reconnections);
+}
+
+TEST(WicRun, DoesNotComeBackWithAPasswordThatIsWrong) {
+  int messages = 0;
+  const TinyDoor door{{.messages_max = 2, .answer = [&](const std::string& text) {
+                         return ++messages > 2 ? refuse_all(text) : test::register_all(text);
+                       }}};
+  auto settings = towards(door);
+  settings.hold = std::chrono::seconds{30};
+  settings.reconnects = true;
+  const auto began = read_clocks().mono;
+  const WicReport report = run_wic(settings);
+  EXPECT_LT(read_clocks().mono - began, std::chrono::seconds{20});
+  EXPECT_EQ(report.exit_status, 1);
+  EXPECT_NE(report.verdict.find("did not last"), std::string::npos) << report.verdict;
+  EXPECT_EQ(report.reconnections, 0U);
+}
+
+TEST(WicRun, SaysThatThereIsNoWaf) {
+  const TinyDoor door{{.answer = test::register_all}};
+  auto settings = towards(door);
+  settings.waf = WafSettings{.issuer = "http://127.0.0.1:9"};
+  const WicReport report = run_wic(settings);
+  EXPECT_EQ(report.exit_status, 1);
+  EXPECT_TRUE(report.verdict.starts_with("No tokens of http://127.0.0.1:9: ")) << report.verdict;
+  EXPECT_FALSE(report.is_registered);
+  EXPECT_EQ(nlohmann::json::parse(format_json(report))["waf"]["round_trips"], 1);
+}
+
+TEST(WicWords, TellOneScenarioFromTheOther) {
+  const auto token = [](std::string_view claims) {
+    return Secret::from_text("e30." + to_base64url(as_bytes(claims)) + ".c2ln");
+  };
+  const Secret own = token("{}"), lent = token(R"({"pool":true})");
+  for (const Scenario scenario : {Scenario::ims, Scenario::web, Scenario::pool}) {
+    EXPECT_EQ(find_scenario_problem(scenario, own).has_value(), scenario == Scenario::pool);
+    EXPECT_EQ(find_scenario_problem(scenario, lent).has_value(), scenario == Scenario::web);
+    EXPECT_FALSE(find_scenario_problem(scenario, Secret::from_text("opaque")));
+  }
+}
+
 }  // namespace
 }  // namespace turnpike::client

@@ -105,6 +105,20 @@ std::string describe(const WicCallReport& call) {
   return words;
 }
 
+std::string describe(const WicWafReport& waf) {
+  return fmt::format("{}, login by {}, {} round trips, {} renewal{} in the background", waf.issuer,
+                     waf.way == WafLoginWay::client_credentials ? "the client itself" : to_string(waf.way),
+                     waf.round_trips, waf.renewals, waf.renewals == 1 ? "" : "s");
+}
+
+// Between the call and its first media, of what the call had to wait for.
+std::string describe_extra(const WicCallReport& call) {
+  return fmt::format(
+      "first media after {:.1f} ms, with {} round trip{} to the WAF and {} REGISTER{} in between",
+      call.first_media_ms, call.waf_round_trips, call.waf_round_trips == 1 ? "" : "s", call.registrations,
+      call.registrations == 1 ? "" : "s");
+}
+
 }  // namespace
 
 WicDiagnosis diagnose_refusal(const WicRefused& refused, const WicSettings& settings) {
@@ -122,6 +136,16 @@ WicDiagnosis diagnose_refusal(const WicRefused& refused, const WicSettings& sett
               {"Another registrar may have answered than the one that was meant."}};
   }
   return {};
+}
+
+std::optional<std::string> find_scenario_problem(Scenario scenario, const Secret& token) {
+  const auto holder = find_token_holder(token);
+  if (!holder || scenario == Scenario::ims || holder->is_pool_identity == (scenario == Scenario::pool))
+    return std::nullopt;
+  return holder->is_pool_identity
+             ? "The token is of an identity that is lent from a pool: that is scenario 3."
+             : "The token is of the user's own identity, not of one that is lent from a pool: that is "
+               "scenario 2.";
 }
 
 std::string explain_no_credentials(std::string_view warning) {
@@ -167,7 +191,13 @@ std::string format_summary(const WicReport& report) {
   for (const WicCredential& credential : report.credentials) row("credential", describe(credential));
   if (report.relayed)
     row("relay", fmt::format("{} at {}", report.relayed->to_string(), report.relay->to_string()));
-  for (const WicCallReport& call : report.calls) row("call", describe(call));
+  if (report.waf) row("WAF", describe(*report.waf));
+  if (report.reconnections > 0)
+    row("lost", fmt::format("{} times, and connected again", report.reconnections));
+  for (const WicCallReport& call : report.calls) {
+    row("call", describe(call));
+    if (call.first_media_ms > 0) row("", describe_extra(call));
+  }
   if (!text.empty()) text += '\n';
   text += wrap(report.verdict, 0) + '\n';
   for (const std::string& warning : report.warnings) text += "\n  ! " + wrap(warning, 4) + '\n';
