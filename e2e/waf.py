@@ -135,10 +135,10 @@ class Site:
 
 
 class Waf(Site, epcscf.EpCscf):
-    """Users log in at the WAF; the home core knows them by passwords that nobody has."""
+    """Users log in at the WAF; the home core knows them by passwords that nobody has, unless others are given."""
 
-    def __init__(self, users=("alice",)):
-        super().__init__(passwords={user: secrets.token_hex(16) for user in users})
+    def __init__(self, users=("alice",), **more):
+        super().__init__(**{"passwords": {user: secrets.token_hex(16) for user in users}, **more})
         self.open_site(users)
         self.sections["epcscf.tokens"] = (
             f'authz_server = "{self.issuer}"\n[[epcscf.tokens.issuers]]\nissuer = "{self.issuer}"\naudience = "{AUDIENCE}"\n'

@@ -29,7 +29,7 @@ struct Lifetime {
 constexpr std::array lifetimes{
     Lifetime{"code_seconds", &waf::Lifetimes::code, 1, 600},
     Lifetime{"access_token_seconds", &waf::Lifetimes::access_token, 60, day},
-    Lifetime{"turn_token_seconds", &waf::Lifetimes::turn_token, 60, day},
+    Lifetime{"turn_token_seconds", &waf::Lifetimes::turn_token, 10, day},
     Lifetime{"refresh_token_seconds", &waf::Lifetimes::refresh_token, 60, 366 * day},
     Lifetime{"session_seconds", &waf::Lifetimes::session, 60, 31 * day},
     Lifetime{"form_seconds", &waf::Lifetimes::form, 60, day},
