@@ -196,7 +196,7 @@ std::string format_summary(const WicReport& report) {
     row("lost", fmt::format("{} times, and connected again", report.reconnections));
   for (const WicCallReport& call : report.calls) {
     row("call", describe(call));
-    if (call.first_media_ms > 0) row("", describe_extra(call));
+    if (call.first_media_ms > 0 && report.waf) row("", describe_extra(call));
   }
   if (!text.empty()) text += '\n';
   text += wrap(report.verdict, 0) + '\n';
