@@ -35,6 +35,13 @@ std::string make_answer(std::string_view status, std::string_view heading, std::
       status, page.size(), page);
 }
 
+std::string make_thanks() {
+  return make_answer("200 OK", "Thank you", "You may close this page and go back to the terminal.");
+}
+std::string make_refusal() {
+  return make_answer("404 Not Found", "Not here", "This is not what turnpike waits for.");
+}
+
 class Visitor {
  public:
   explicit Visitor(int descriptor) : descriptor_(descriptor) {}
@@ -81,10 +88,13 @@ class Visitor {
 class Reception {
  public:
   Reception(int listener, int interrupt) : listener_(listener), interrupt_(interrupt) {}
-  std::optional<std::string> wait(FunctionRef<bool(const std::string&)> is_wanted, Duration at_most);
+  using IsWanted = FunctionRef<bool(const std::string&)>;
+  std::optional<std::string> wait(IsWanted is_wanted, Duration at_most);
 
  private:
-  std::vector<pollfd> descriptors() const {
+  static constexpr std::size_t first_visitor = 2;  // behind the listener and what interrupts
+  std::optional<std::string> serve(const std::vector<pollfd>& polled, IsWanted is_wanted);
+  [[nodiscard]] std::vector<pollfd> descriptors() const {
     std::vector<pollfd> polled{{listener_, POLLIN, 0}, {interrupt_, POLLIN, 0}};
     for (const Visitor& visitor : visitors_) polled.push_back({visitor.descriptor(), POLLIN, 0});
     return polled;
@@ -101,31 +111,32 @@ class Reception {
   std::vector<Visitor> visitors_{};
 };
 
-std::optional<std::string> Reception::wait(FunctionRef<bool(const std::string&)> is_wanted,
-                                           Duration at_most) {
+// What it was asked that is wanted, if it was; others are answered and forgotten.
+std::optional<std::string> Reception::serve(const std::vector<pollfd>& polled, IsWanted is_wanted) {
+  for (std::size_t i = polled.size(); i-- > first_visitor;) {
+    if (polled[i].revents == 0) continue;
+    const auto place = visitors_.begin() + static_cast<std::ptrdiff_t>(i - first_visitor);
+    const auto state = place->read();
+    if (state == Visitor::State::waits) continue;
+    const auto target = state == Visitor::State::has_asked ? place->find_target() : std::nullopt;
+    const bool is_it = target && is_wanted(*target);
+    if (state == Visitor::State::has_asked) place->answer(is_it ? make_thanks() : make_refusal());
+    if (is_it) return target;
+    visitors_.erase(place);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Reception::wait(IsWanted is_wanted, Duration at_most) {
   const Instant deadline = read_clocks().mono + at_most;
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - read_clocks().mono);
-    if (left.count() <= 0) return std::nullopt;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - read_clocks().mono).count();
+    if (left <= 0) return std::nullopt;
     auto polled = descriptors();
-    if (::poll(polled.data(), polled.size(), static_cast<int>(std::min<std::int64_t>(left.count(), 60'000))) <
-        0)
+    if (::poll(polled.data(), polled.size(), static_cast<int>(std::min<std::int64_t>(left, 60'000))) < 0)
       continue;
     if (polled[1].revents != 0) return std::nullopt;
-    for (std::size_t i = polled.size(); i-- > 2;) {
-      if (polled[i].revents == 0) continue;
-      const auto place = visitors_.begin() + static_cast<std::ptrdiff_t>(i - 2);
-      const auto state = place->read();
-      if (state == Visitor::State::waits) continue;
-      const auto target = state == Visitor::State::has_asked ? place->find_target() : std::nullopt;
-      const bool is_it = target && is_wanted(*target);
-      if (state == Visitor::State::has_asked)
-        place->answer(
-            is_it ? make_answer("200 OK", "Thank you", "You may close this page and go back to the terminal.")
-                  : make_answer("404 Not Found", "Not here", "This is not what turnpike waits for."));
-      if (is_it) return target;
-      visitors_.erase(place);
-    }
+    if (auto target = serve(polled, is_wanted)) return target;
     if (polled[0].revents != 0) accept();
   }
 }

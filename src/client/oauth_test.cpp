@@ -53,7 +53,7 @@ TEST(OAuth, AsksForACodeWithPkce) {
   const auto request =
       make_authorization_request(server(), "wic", "http://127.0.0.1:9/done", "ims turn", random);
   EXPECT_TRUE(request.url.starts_with("https://waf.example:8445/authorize?response_type=code&client_id=wic"));
-  EXPECT_NE(request.url.find("redirect_uri=http%3a%2f%2f127.0.0.1%3a9%2fdone"), std::string::npos);
+  EXPECT_NE(request.url.find("redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fdone"), std::string::npos);
   EXPECT_NE(request.url.find("scope=ims%20turn"), std::string::npos);
   EXPECT_EQ(request.verifier.size(), 43U);  // RFC 7636 section 4.1
   EXPECT_NE(request.url.find("code_challenge=" + to_base64url(crypto::sha256(request.verifier.reveal()))),
@@ -106,7 +106,7 @@ TEST_F(Redirect, BringsTheErrorOfTheServer) {
 }
 
 TEST(OAuth, WritesForms) {
-  EXPECT_EQ(encode_form({{"a", "b c"}, {"d", "e&f=\xc3\xbc"}, {"g", ""}}), "a=b%20c&d=e%26f%3d%c3%bc&g=");
+  EXPECT_EQ(encode_form({{"a", "b c"}, {"d", "e&f=\xc3\xbc"}, {"g", ""}}), "a=b%20c&d=e%26f%3D%C3%BC&g=");
 }
 
 constexpr std::string_view turn_members =

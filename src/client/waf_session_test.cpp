@@ -118,7 +118,7 @@ TEST_F(Session, OfAClientNeedsNoUser) {
   client.client_secret = Secret::from_text("s:e");
   WafSession session{client};
   ASSERT_TRUE(session.log_in({}));
-  EXPECT_NE(last().find("Authorization: Basic " + to_base64(as_bytes("wic:s%3ae"))), std::string::npos);
+  EXPECT_NE(last().find("Authorization: Basic " + to_base64(as_bytes("wic:s%3Ae"))), std::string::npos);
   EXPECT_EQ(last().find("client_id="), std::string::npos);
   EXPECT_TRUE(session.can_renew());
   ASSERT_TRUE(session.renew({}));

@@ -36,7 +36,7 @@ class Visit {
   Step on_page(const HttpReply& reply);
   Step fill(const HtmlForm& form);
   Step agree(const HtmlForm& form);
-  Step submit(const HtmlForm& form, FormFields fields);
+  Step submit(const HtmlForm& form, const FormFields& fields);
   [[nodiscard]] HttpFailure explain_page(const HttpReply& reply, const HtmlPage& page) const;
 
   const AuthorizationRequest& request_;
@@ -140,7 +140,7 @@ Visit::Step Visit::fill(const HtmlForm& form) {
       fields.emplace_back(field.name, field.value);
   }
   has_shown_password_ = true;
-  return submit(form, std::move(fields));
+  return submit(form, fields);
 }
 
 // The first button of the form.
@@ -150,10 +150,10 @@ Visit::Step Visit::agree(const HtmlForm& form) {
     if (field.type == "hidden" || field.is_checked) fields.emplace_back(field.name, field.value);
   const HtmlField* button = form.find("submit");
   if (button != nullptr && !button->name.empty()) fields.emplace_back(button->name, button->value);
-  return submit(form, std::move(fields));
+  return submit(form, fields);
 }
 
-Visit::Step Visit::submit(const HtmlForm& form, FormFields fields) {
+Visit::Step Visit::submit(const HtmlForm& form, const FormFields& fields) {
   auto target = ask_.url.resolve(form.action);
   if (!target || target->origin() != origin_)
     return refuse(fmt::format("a form of {} would be sent to another server", origin_),
