@@ -2,7 +2,6 @@
 // What `turnpike subscriber`, `client`, `user` and `waf` are made of: commands that open what their options
 // name, and act on it.
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>

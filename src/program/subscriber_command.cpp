@@ -161,7 +161,7 @@ class BookPlace {
         .text("--config", names_->config, "the configuration whose [ims] database it is");
   }
   template <typename Action>
-  Answer with(bool /*may_create*/, const Action& action) const {
+  [[nodiscard]] Answer with(bool /*may_create*/, const Action& action) const {
     auto database = find_database(names_->database, names_->config);
     return database ? action(*database) : database.error();
   }

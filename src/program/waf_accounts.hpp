@@ -52,7 +52,7 @@ class WafPlace {
  public:
   explicit WafPlace(Command& command);
   template <typename Action>
-  Answer with(bool may_create, const Action& action) const {
+  [[nodiscard]] Answer with(bool may_create, const Action& action) const {
     auto accounts = open_accounts(*file_, may_create);
     return accounts ? action(*accounts) : accounts.error();
   }
