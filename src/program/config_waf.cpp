@@ -244,6 +244,7 @@ namespace {
 
 std::string format_machine(const waf::Settings& settings) {
   std::vector<std::string> proxies;
+  proxies.reserve(settings.trusted_proxies.size());
   for (const IpPrefix& proxy : settings.trusted_proxies) proxies.push_back(proxy.to_string());
   std::string text = fmt::format(
       "issuer = {}\ntitle = {}\naudience = {}\nresources = {}\norigins = {}\ndpop_requires_nonce = {}\n"
