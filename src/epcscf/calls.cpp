@@ -154,8 +154,8 @@ void Calls::on_client_ack(const sip::Message& ack, FlowId from) {
     board_.report_bad(from, BadMessage::forged_route, 0);
     return;
   }
-  board_.transmit(
-      {board_.flow_to(way->hop).id, sip::Forwarder::stamped(edited, board_.via_to(way->hop), board_.random)});
+  board_.transmit({board_.flow_to(way->hop).id,
+                   sip::Forwarder::stamped(edited, board_.via_to(way->hop), board_.random).text});
 }
 
 // --- from the core ----------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ void Calls::on_core_ack(const sip::Message& ack, const sip::Hop& from) {
   sip::Editor edited{ack};
   if (!token || !edit_for_client(edited, ack, *token, from)) return;
   board_.transmit({static_cast<std::uint64_t>(token->flow),
-                   sip::Forwarder::stamped(edited, board_.via_to(token->flow), board_.random)});
+                   sip::Forwarder::stamped(edited, board_.via_to(token->flow), board_.random).text});
 }
 
 void Calls::on_cancel(sip::ServerId id, const sip::Message& cancel, std::optional<sip::ServerId> cancelled,

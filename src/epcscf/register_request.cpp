@@ -177,8 +177,8 @@ std::expected<RegisterRequest, RegisterProblem> read_register(const sip::Message
   return request;
 }
 
-sip::Parsed<std::string> make_core_register(const sip::Message& message, const RegisterRequest& request,
-                                            const CoreRegister& how, Switchboard& board) {
+sip::Parsed<sip::OwnRequest> make_core_register(const sip::Message& message, const RegisterRequest& request,
+                                                const CoreRegister& how, Switchboard& board) {
   const Settings& settings = board.settings;
   sip::Editor edited{message};
   if (const auto hops = edited.decrement_max_forwards(); !hops) return std::unexpected(hops.error());

@@ -62,7 +62,7 @@ struct CoreRegister {
   std::string authorization_entity{};                  // the WAF, where it is a third party
   std::optional<std::chrono::seconds> lifetime_max{};  // of the token
 };
-sip::Parsed<std::string> make_core_register(const sip::Message& message, const RegisterRequest& request,
-                                            const CoreRegister& how, Switchboard& board);
+sip::Parsed<sip::OwnRequest> make_core_register(const sip::Message& message, const RegisterRequest& request,
+                                                const CoreRegister& how, Switchboard& board);
 
 }  // namespace turnpike::epcscf

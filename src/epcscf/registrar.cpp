@@ -136,9 +136,10 @@ void Registrar::forward(RegisterRequest request, const sip::Message& message, No
     how.authorization_entity = find_authorization_entity(*request.identity, board_.settings.bearer);
     how.lifetime_max = std::chrono::floor<std::chrono::seconds>(request.identity->expires_at - now.wall);
   }
-  auto text = make_core_register(message, request, how, board_);
-  if (!text) return refuse(request, {text.error().status_code(), "", RegistrationRefusal::malformed}, now);
-  const auto sent = board_.layer.send_request(*std::move(text), board_.flow_to(board_.settings.core), now);
+  auto made = make_core_register(message, request, how, board_);
+  if (!made) return refuse(request, {made.error().status_code(), "", RegistrationRefusal::malformed}, now);
+  const auto sent = board_.layer.send_request(*std::move(made), message.method_text(),
+                                              board_.flow_to(board_.settings.core), now);
   if (!sent) return refuse(request, {503, "", RegistrationRefusal::limit}, now);
   asking_.insert(request.flow);
   forwarded_.emplace(*sent, std::move(request));

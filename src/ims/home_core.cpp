@@ -167,7 +167,7 @@ void HomeCore::on_ack(const sip::Hop& from, const sip::Message& request, Now now
     return;
   }
   effects_.emplace_back(
-      SendTo{next->to, sip::Forwarder::stamped(edited, settings_.via_to(next->to), random_)});
+      SendTo{next->to, sip::Forwarder::stamped(edited, settings_.via_to(next->to), random_).text});
 }
 
 // TS 24.229 section 5.4.2.1.1: a proxy of the trust domain may watch its users, and a user itself.

@@ -9,12 +9,11 @@
 namespace turnpike::sip {
 namespace {
 
-std::string make_via(std::string_view via, Random& random) {
+std::string make_via(std::string_view via, std::string_view branch) {
   std::string value = "SIP/2.0/";
   value += via;
   value += ";branch=";
-  value += branch_cookie;
-  value += to_hex(random.draw<12>());
+  value += branch;
   return value;
 }
 
@@ -23,7 +22,7 @@ std::string make_via(std::string_view via, Random& random) {
 std::expected<ClientId, SendRefusal> Forwarder::forward(ServerId server, const Message& request,
                                                         Editor& edited, const Flow& to, std::string_view via,
                                                         std::uint64_t tag, Now now, Random& random) {
-  const auto id = layer_.send_request(stamped(edited, via, random), to, now);
+  const auto id = layer_.send_request(stamped(edited, via, random), request.method_text(), to, now);
   if (!id) return id;
   Leg& leg = legs_[*id];
   leg = {.server = server,
@@ -36,9 +35,11 @@ std::expected<ClientId, SendRefusal> Forwarder::forward(ServerId server, const M
   return id;
 }
 
-std::string Forwarder::stamped(Editor& edited, std::string_view via, Random& random) {
-  edited.push_via(make_via(via, random));
-  return edited.text();
+OwnRequest Forwarder::stamped(Editor& edited, std::string_view via, Random& random) {
+  std::string branch{branch_cookie};
+  branch += to_hex(random.draw<12>());
+  edited.push_via(make_via(via, branch));
+  return {.text = edited.text(), .branch = std::move(branch)};
 }
 
 const Leg* Forwarder::find(ClientId id) const {

@@ -45,8 +45,8 @@ class Forwarder {
                                                              Editor& edited, const Flow& to,
                                                              std::string_view via, std::uint64_t tag, Now now,
                                                              Random& random);
-  // The text of an ACK for a 2xx, which belongs to no transaction.
-  static std::string stamped(Editor& edited, std::string_view via, Random& random);
+  // With our Via in front. The text alone is an ACK for a 2xx, which belongs to no transaction.
+  static OwnRequest stamped(Editor& edited, std::string_view via, Random& random);
 
   // Nothing: the request was the proxy's own, or is over.
   [[nodiscard]] const Leg* find(ClientId id) const;

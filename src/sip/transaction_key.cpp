@@ -18,8 +18,10 @@ void append_lower(std::string& to, std::string_view text) {
                  to.begin() + static_cast<std::ptrdiff_t>(begin), lower);
 }
 
+}  // namespace
+
 // A branch is compared ignoring case, as tokens are (RFC 3261 section 7.3.1), a method is not.
-std::string join_client_key(std::string_view branch, std::string_view method) {
+std::string make_client_key(std::string_view branch, std::string_view method) {
   std::string key;
   key.reserve(key_size_hint);
   append_lower(key, branch);
@@ -28,13 +30,11 @@ std::string join_client_key(std::string_view branch, std::string_view method) {
   return key;
 }
 
-}  // namespace
-
 std::optional<std::string> make_client_key(const Message& message) {
   const auto via = top_via(message);
   const auto number = cseq(message);
   if (!via || !number || !via->has_rfc3261_branch()) return std::nullopt;
-  return join_client_key(*via->branch(), number->method_text);
+  return make_client_key(*via->branch(), number->method_text);
 }
 
 std::string make_server_key(const Message& request, std::string_view method) {

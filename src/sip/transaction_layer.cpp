@@ -106,13 +106,24 @@ std::expected<ClientId, SendRefusal> TransactionLayer::send_request(std::string 
     return std::unexpected(SendRefusal::unusable);
   auto key = make_client_key(*message);
   if (!key) return std::unexpected(SendRefusal::unusable);
-  if (client_keys_.contains(*key)) return std::unexpected(SendRefusal::duplicate);
-  if (transaction_count() >= limits_.transactions_max) return std::unexpected(SendRefusal::too_many);
-
   const bool is_invite = message->method() == Method::invite;
+  return start_client(std::move(request), *std::move(key), is_invite, to, now);
+}
+
+std::expected<ClientId, SendRefusal> TransactionLayer::send_request(OwnRequest request,
+                                                                    std::string_view method, const Flow& to,
+                                                                    Now now) {
+  return start_client(std::move(request.text), make_client_key(request.branch, method),
+                      method == to_string(Method::invite), to, now);
+}
+
+std::expected<ClientId, SendRefusal> TransactionLayer::start_client(std::string request, std::string key,
+                                                                    bool is_invite, const Flow& to, Now now) {
+  if (client_keys_.contains(key)) return std::unexpected(SendRefusal::duplicate);
+  if (transaction_count() >= limits_.transactions_max) return std::unexpected(SendRefusal::too_many);
   const std::uint32_t index = take_slot(ClientTransaction{is_invite, to.is_reliable, timers_, now}, to);
   Slot& slot = slots_[index];
-  slot.key = client_keys_.emplace(*std::move(key), index).first;
+  slot.key = client_keys_.emplace(std::move(key), index).first;
   if (is_invite || !to.is_reliable) {  // for ACK, CANCEL and retransmission
     slot.sent = std::move(request);
     transmit(index);
@@ -123,11 +134,27 @@ std::expected<ClientId, SendRefusal> TransactionLayer::send_request(std::string 
   return id_of<ClientId>(index);
 }
 
-ResponseArrival TransactionLayer::on_response(const Message& response, Now now) {
+std::optional<std::uint32_t> TransactionLayer::find_client(const Message& response) const {
   const auto key = make_client_key(response);
   const auto known = key ? client_keys_.find(*key) : client_keys_.end();
-  if (known == client_keys_.end()) return Stray{};
-  const std::uint32_t index = known->second;
+  return known == client_keys_.end() ? std::nullopt : std::optional{known->second};
+}
+
+ResponseArrival TransactionLayer::on_response(const Message& response, Now now) {
+  const auto index = find_client(response);
+  return index ? deliver(*index, response, now) : ResponseArrival{Stray{}};
+}
+
+ResponseArrival TransactionLayer::on_response(const Message& response, const Flow& from, Now now) {
+  const auto index = find_client(response);
+  if (!index) return Stray{};
+  const Flow& asked = slots_[*index].flow;
+  // Behind a shared address an answer may come from another place than the one that was asked.
+  const bool is_from_there = asked.is_shared ? from.is_shared : asked.id == from.id;
+  return is_from_there ? deliver(*index, response, now) : ResponseArrival{Stray{}};
+}
+
+ResponseArrival TransactionLayer::deliver(std::uint32_t index, const Message& response, Now now) {
   const auto id = id_of<ClientId>(index);
   const Step step =
       std::get<ClientTransaction>(slots_[index].machine).on_response(response.status_code(), now);
@@ -135,16 +162,6 @@ ResponseArrival TransactionLayer::on_response(const Message& response, Now now) 
   obey_client(index, step, now);
   if (step.deliver) return NewResponse{id};
   return Absorbed{};
-}
-
-ResponseArrival TransactionLayer::on_response(const Message& response, const Flow& from, Now now) {
-  const auto key = make_client_key(response);
-  const auto known = key ? client_keys_.find(*key) : client_keys_.end();
-  if (known == client_keys_.end()) return Stray{};
-  const Flow& asked = slots_[known->second].flow;
-  // Behind a shared address an answer may come from another place than the one that was asked.
-  const bool is_from_there = asked.is_shared ? from.is_shared : asked.id == from.id;
-  return is_from_there ? on_response(response, now) : ResponseArrival{Stray{}};
 }
 
 void TransactionLayer::acknowledge(std::uint32_t index, const Message& response) {

@@ -69,6 +69,13 @@ enum class SendRefusal : std::uint8_t {
   duplicate,  // the branch is taken
 };
 
+// A request of our own under a Via of our own, whose branch is of RFC 3261: what its maker knows need not be
+// read again.
+struct OwnRequest {
+  std::string text;
+  std::string branch;
+};
+
 // --- effects ----------------------------------------------------------------------------------------------
 struct SendMessage {
   std::uint64_t flow = 0;
@@ -111,6 +118,9 @@ class TransactionLayer {
   // Any request but ACK, which has no transaction (a 2xx) or is sent by this layer (a refusal).
   [[nodiscard]] std::expected<ClientId, SendRefusal> send_request(std::string request, const Flow& to,
                                                                   Now now);
+  // The method is that of the Request-Line and of CSeq.
+  [[nodiscard]] std::expected<ClientId, SendRefusal> send_request(OwnRequest request, std::string_view method,
+                                                                  const Flow& to, Now now);
   // False when it came too late.
   bool respond(ServerId id, std::string response, Now now);
   // RFC 3261 section 9.1: CANCEL goes once a provisional response has come; not when a final one has.
@@ -159,6 +169,10 @@ class TransactionLayer {
   void link(std::uint32_t index);
   void unlink(std::uint32_t index);
 
+  std::expected<ClientId, SendRefusal> start_client(std::string request, std::string key, bool is_invite,
+                                                    const Flow& to, Now now);
+  [[nodiscard]] std::optional<std::uint32_t> find_client(const Message& response) const;
+  ResponseArrival deliver(std::uint32_t index, const Message& response, Now now);
   RequestArrival start_server(const Message& request, std::string key, const Flow& from, Now now);
   RequestArrival on_ack(const Message& ack, const Flow& from, Now now);
   void obey_client(std::uint32_t index, const Step& step, Now now);
