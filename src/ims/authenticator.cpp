@@ -47,13 +47,15 @@ std::string_view to_string(RefusalReason reason) {
 
 // What a REGISTER shows of its sender.
 struct Authenticator::Claim {
-  std::string mark{};                               // integrity-protected of a trusted node
+  std::string mark{};  // integrity-protected of a trusted node
+  std::string algorithm_text{};
   std::optional<sip::DigestAlgorithm> algorithm{};  // nothing: not known here
   std::string nonce{};
   std::string response{};
   std::string auts{};
   std::string uri{};
   std::string cnonce{};
+  std::string qop{};
   std::string nonce_count_text{};
   std::optional<std::uint32_t> nonce_count{};  // nothing: without qop
 };
@@ -61,9 +63,12 @@ struct Authenticator::Claim {
 Authenticator::Authenticator(const Settings& settings, Subscribers& subscribers, Random& random)
     : settings_(settings), subscribers_(subscribers), random_(random), key_(random.draw<32>()) {}
 
-std::optional<std::string> Authenticator::claimed_identity(const sip::Message& request) const {
-  const auto authorization =
-      sip::find_credentials(request, sip::HeaderName::authorization, "Digest", settings_.domain);
+std::optional<sip::Credentials> Authenticator::find_authorization(const sip::Message& request) const {
+  return sip::find_credentials(request, sip::HeaderName::authorization, "Digest", settings_.domain);
+}
+
+std::optional<std::string> Authenticator::claimed_identity(
+    const sip::Message& request, const std::optional<sip::Credentials>& authorization) {
   if (authorization) {
     auto username = authorization->text("username");
     if (username && !username->empty()) return username;
@@ -73,33 +78,47 @@ std::optional<std::string> Authenticator::claimed_identity(const sip::Message& r
   return impu ? std::optional{derived_private_identity(*impu)} : std::nullopt;
 }
 
-Verdict Authenticator::judge(const sip::Message& request, std::string_view impi, std::string_view impu,
-                             const Sender& sender, Now now) {
-  const auto authorization =
-      sip::find_credentials(request, sip::HeaderName::authorization, "Digest", settings_.domain);
-  const auto text = [&](std::string_view name) {
-    return authorization ? authorization->text(name).value_or("") : std::string{};
-  };
-  Claim claim{.mark = sender.is_trusted ? sip::to_lower(text("integrity-protected")) : std::string{},
-              .algorithm = text("algorithm").empty() ? sip::DigestAlgorithm{}
-                                                     : sip::parse_digest_algorithm(text("algorithm")),
-              .nonce = text("nonce"),
-              .response = text("response"),
-              .auts = text("auts"),
-              .uri = text("uri"),
-              .cnonce = text("cnonce"),
-              .nonce_count_text = text("nc")};
-  if (text("qop").empty()) {
+// Nothing where it contradicts itself.
+std::optional<Authenticator::Claim> Authenticator::read_claim(
+    const std::optional<sip::Credentials>& authorization, bool is_trusted) {
+  static constexpr std::array<std::pair<std::string_view, std::string Claim::*>, 9> texts{
+      {{"integrity-protected", &Claim::mark},
+       {"algorithm", &Claim::algorithm_text},
+       {"nonce", &Claim::nonce},
+       {"response", &Claim::response},
+       {"auts", &Claim::auts},
+       {"uri", &Claim::uri},
+       {"cnonce", &Claim::cnonce},
+       {"qop", &Claim::qop},
+       {"nc", &Claim::nonce_count_text}}};
+  Claim claim;
+  if (authorization)
+    authorization->params.for_each([&](const sip::Param& param) {
+      const auto known =
+          std::ranges::find_if(texts, [&](const auto& text) { return param.is_named(text.first); });
+      if (known != texts.end()) claim.*known->second = param.text();
+    });
+  claim.mark = is_trusted ? sip::to_lower(claim.mark) : std::string{};
+  claim.algorithm = claim.algorithm_text.empty() ? sip::DigestAlgorithm{}
+                                                 : sip::parse_digest_algorithm(claim.algorithm_text);
+  if (claim.qop.empty()) {
     claim.nonce_count_text.clear();
-  } else {
-    claim.nonce_count = parse_nonce_count(claim.nonce_count_text);
-    if (!claim.nonce_count || claim.cnonce.empty() || !sip::equal_ignoring_case(text("qop"), "auth"))
-      return Refused{.status_code = 400, .reason = RefusalReason::malformed};
+    return claim;
   }
+  claim.nonce_count = parse_nonce_count(claim.nonce_count_text);
+  if (!claim.nonce_count || claim.cnonce.empty() || !sip::equal_ignoring_case(claim.qop, "auth"))
+    return std::nullopt;
+  return claim;
+}
+
+Verdict Authenticator::judge(const std::optional<sip::Credentials>& authorization, std::string_view impi,
+                             std::string_view impu, const Sender& sender, Now now) {
+  const auto claim = read_claim(authorization, sender.is_trusted);
+  if (!claim) return Refused{.status_code = 400, .reason = RefusalReason::malformed};
   const auto subscriber = subscribers_.find_private(impi);
   if (!subscriber && subscribers_.has_failed())
     return Refused{.status_code = 503, .reason = RefusalReason::unavailable};
-  Verdict verdict = judge_claim(claim, subscriber, impi, sender, now);
+  Verdict verdict = judge_claim(*claim, subscriber, impi, sender, now);
   if (!std::holds_alternative<Accepted>(verdict)) return verdict;
   if (subscriber->is_barred) return Refused{.reason = RefusalReason::barred};
   if (std::find(subscriber->impus.begin(), subscriber->impus.end(), impu) == subscriber->impus.end())
@@ -287,11 +306,11 @@ bool Authenticator::use_nonce(const Claim& claim, std::string_view impi, Now now
   }
   if (*made_at <= nonces.refused_until) return false;
   if (nonces.uses.size() >= settings_.limits.nonces_max) {
-    const auto oldest = nonce_time(nonces.uses.front().nonce, impi);
-    nonces.refused_until = std::max(nonces.refused_until, oldest.value_or(WallTime{}));
+    nonces.refused_until = std::max(nonces.refused_until, nonces.uses.front().made_at);
     nonces.uses.pop_front();
   }
-  nonces.uses.push_back({.nonce = claim.nonce, .count_last = claim.nonce_count.value_or(UINT32_MAX)});
+  nonces.uses.push_back(
+      {.nonce = claim.nonce, .made_at = *made_at, .count_last = claim.nonce_count.value_or(UINT32_MAX)});
   return true;
 }
 

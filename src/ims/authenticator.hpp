@@ -21,6 +21,7 @@
 #include "ims/subscribers.hpp"
 #include "sip/digest.hpp"
 #include "sip/message.hpp"
+#include "sip/values.hpp"
 
 namespace turnpike::ims {
 
@@ -59,11 +60,14 @@ class Authenticator {
   // All of them outlive the authenticator.
   Authenticator(const Settings& settings, Subscribers& subscribers, Random& random);
 
+  // The Authorization of a REGISTER that is for us; a view of the message.
+  [[nodiscard]] std::optional<sip::Credentials> find_authorization(const sip::Message& request) const;
   // The private identity that a REGISTER claims, by its Authorization or else by its To. Nothing for a To
   // that is no identity.
-  [[nodiscard]] std::optional<std::string> claimed_identity(const sip::Message& request) const;
-  Verdict judge(const sip::Message& request, std::string_view impi, std::string_view impu,
-                const Sender& sender, Now now);
+  [[nodiscard]] static std::optional<std::string> claimed_identity(
+      const sip::Message& request, const std::optional<sip::Credentials>& authorization);
+  Verdict judge(const std::optional<sip::Credentials>& authorization, std::string_view impi,
+                std::string_view impu, const Sender& sender, Now now);
   [[nodiscard]] std::size_t nonce_count() const { return counts_.size(); }
   void on_timeout(Now now);
 
@@ -71,6 +75,7 @@ class Authenticator {
   struct Claim;
   struct NonceUse {
     std::string nonce;
+    WallTime made_at{};
     std::uint32_t count_last = 0;
   };
   struct NonceUses {
@@ -78,6 +83,8 @@ class Authenticator {
     WallTime refused_until{};  // nonces made up to here are used up
     Instant used_at{};
   };
+  [[nodiscard]] static std::optional<Claim> read_claim(const std::optional<sip::Credentials>& authorization,
+                                                       bool is_trusted);
   Verdict judge_claim(const Claim& claim, const std::optional<Subscriber>& subscriber, std::string_view impi,
                       const Sender& sender, Now now);
   Verdict challenge(const Claim& claim, const std::optional<Subscriber>& subscriber, std::string_view impi,

@@ -72,13 +72,14 @@ RegisterOutcome Registrar::on_register(const sip::Message& request, const sip::H
   if (const auto unsupported = find_unsupported(request)) return answer(*unsupported);
   const auto address = sip::to(request);
   const auto impu = address ? public_identity(address->uri) : std::nullopt;
-  const auto impi = authenticator_.claimed_identity(request);
+  const auto authorization = authenticator_.find_authorization(request);
+  const auto impi = Authenticator::claimed_identity(request, authorization);
   if (!impu || !impi) return answer({.status_code = 404, .reason = {}});
   outcome.impi = *impi;
 
   const Registration* known = registrations_.find(*impi);
   const Sender sender{.is_trusted = settings_.trusts(from), .is_registered = known != nullptr};
-  Verdict verdict = authenticator_.judge(request, *impi, *impu, sender, now);
+  Verdict verdict = authenticator_.judge(authorization, *impi, *impu, sender, now);
   if (const auto* refused = std::get_if<Refused>(&verdict)) {
     outcome.refusal = refused->reason;
     outcome.is_refused_identity = true;
