@@ -58,11 +58,11 @@ std::optional<ByteVector> decode64(std::string_view text, const std::array<Byte,
 }  // namespace
 
 std::string to_hex(Bytes bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
+  std::string text(bytes.size() * 2, '\0');
+  char* at = text.data();
   for (const Byte byte : bytes) {
-    text.push_back(hex_digits[byte >> 4]);
-    text.push_back(hex_digits[byte & 15]);
+    *at++ = hex_digits[byte >> 4];
+    *at++ = hex_digits[byte & 15];
   }
   return text;
 }

@@ -90,8 +90,8 @@ std::string make_register_answer(const RegisterRequest& request, const sip::Mess
   strip_from_core(edited, response);
   if (response.status_code() < 300) {
     const auto left = token_left(request, now);
-    const auto contact = find_contact(request, response);
-    if (left && contact && sip::contact_expires(response, *contact, 0) > left->count())
+    const auto contact = left ? find_contact(request, response) : std::nullopt;
+    if (contact && sip::contact_expires(response, *contact, 0) > left->count())
       edited.set_param(contact->params, "expires", std::to_string(left->count()));
     // RFC 5626 section 5.4: how often the connection wants a sign of life.
     if (settings.flow_timer.count() > 0 && sip::has_token(response, HeaderName::require, "outbound"))

@@ -1,6 +1,7 @@
 #include "sip/writer.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 namespace turnpike::sip {
@@ -13,11 +14,27 @@ bool is_control(char character) {
   return byte < 0x20 || byte == 0x7f;
 }
 
+// In blocks of a fixed size, which compilers turn into vector instructions.
+bool has_control(std::string_view text) {
+  constexpr std::size_t block = 16;
+  std::size_t at = 0;
+  for (; at + block <= text.size(); at += block) {
+    std::uint8_t in_block = 0;
+    for (std::size_t i = 0; i < block; ++i) {
+      const auto byte = static_cast<unsigned char>(text[at + i]);
+      in_block = static_cast<std::uint8_t>(in_block | (byte < 0x20) | (byte == 0x7f));
+    }
+    if (in_block != 0) return true;
+  }
+  return std::any_of(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_control);
+}
+
 }  // namespace
 
 void append_clean(std::string& to, std::string_view text) {
   const std::size_t begin = to.size();
   to += text;
+  if (!has_control(text)) return;
   std::replace_if(to.begin() + static_cast<std::ptrdiff_t>(begin), to.end(), is_control, ' ');
 }
 

@@ -70,5 +70,27 @@ TEST(Writer, WritesWhatIsReadAgain) {
   }
 }
 
+TEST(Writer, ReplacesControlCharactersWhereverTheyStand) {
+  for (const char control : {'\0', '\t', '\n', '\r', '\x1f', '\x7f'})
+    for (std::size_t size = 1; size <= 40; ++size)
+      for (std::size_t at = 0; at < size; ++at) {
+        std::string text(size, 'a');
+        text[at] = control;
+        std::string to = "\n";  // what stands there already stays
+        append_clean(to, text);
+        text[at] = ' ';
+        EXPECT_EQ(to, "\n" + text);
+      }
+}
+
+TEST(Writer, LeavesTextWithoutControlCharactersAsItIs) {
+  std::string text;
+  for (int byte = 0x20; byte < 0x100; ++byte)
+    if (byte != 0x7f) text += static_cast<char>(byte);
+  std::string to;
+  append_clean(to, text);
+  EXPECT_EQ(to, text);
+}
+
 }  // namespace
 }  // namespace turnpike::sip
