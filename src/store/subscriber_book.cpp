@@ -46,7 +46,8 @@ const Schema& subscriber_schema() {
   return schema;
 }
 
-Stored<SubscriberBook> SubscriberBook::open(const std::string& file, const StoreLimits& limits) {
+Stored<SubscriberBook> SubscriberBook::open(const std::string& file, const StoreLimits& limits,
+                                            std::chrono::milliseconds trusted_for) {
   auto database = Database::open(file, subscriber_schema(), limits);
   if (!database) return std::unexpected(database.error());
   std::optional<StoreError> error;
@@ -74,7 +75,8 @@ Stored<SubscriberBook> SubscriberBook::open(const std::string& file, const Store
                          .add_identity = std::move(made[5]),
                          .remove = std::move(made[6]),
                          .list = std::move(made[7]),
-                         .version = std::move(made[8])}};
+                         .version = std::move(made[8])},
+                        trusted_for};
 }
 
 // --- what an operator does --------------------------------------------------------------------------------
@@ -157,7 +159,10 @@ std::uint64_t SubscriberBook::version() {
 }
 
 std::optional<ims::Subscriber> SubscriberBook::find_private(std::string_view impi) {
-  if (auto looked = look_for_changes(); !looked) return answer(std::unexpected(std::move(looked.error())));
+  if (const Instant now = read_clocks().mono; now >= trusted_until_) {
+    if (auto looked = look_for_changes(); !looked) return answer(std::unexpected(std::move(looked.error())));
+    trusted_until_ = now + trusted_for_;
+  }
   if (const auto known = remembered_.find(impi); known != remembered_.end()) return answer(known->second);
   auto found = answer(find(statements_.find_private, impi));
   if (!found || found->aka) return found;  // the numbers and keys of cards stay where they are kept

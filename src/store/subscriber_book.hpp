@@ -2,6 +2,7 @@
 // SubscriberBook is the subscribers of the home core in a SQLite file, which several processes may have open:
 // a server reads it while an operator adds to it.
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.hpp"
 #include "ims/subscribers.hpp"
 #include "store/database.hpp"
 
@@ -18,7 +20,10 @@ const Schema& subscriber_schema();
 
 class SubscriberBook final : public ims::Subscribers {
  public:
-  static Stored<SubscriberBook> open(const std::string& file, const StoreLimits& limits = {});
+  // What was read of a subscriber is good for `trusted_for` without asking the file whether another process
+  // has changed it since.
+  static Stored<SubscriberBook> open(const std::string& file, const StoreLimits& limits = {},
+                                     std::chrono::milliseconds trusted_for = std::chrono::milliseconds{0});
 
   // Each has no problem (ims::find_problem). All of them or, where one is there already, none; the error then
   // names its identity.
@@ -50,8 +55,8 @@ class SubscriberBook final : public ims::Subscribers {
     Statement list;
     Statement version;
   };
-  SubscriberBook(Database database, Statements statements)
-      : database_(std::move(database)), statements_(std::move(statements)) {}
+  SubscriberBook(Database database, Statements statements, std::chrono::milliseconds trusted_for)
+      : database_(std::move(database)), statements_(std::move(statements)), trusted_for_(trusted_for) {}
   static constexpr std::size_t remembered_max = 1024;
 
   // Forgets what was remembered if anybody has changed the file since.
@@ -63,6 +68,8 @@ class SubscriberBook final : public ims::Subscribers {
 
   Database database_;
   Statements statements_;
+  std::chrono::milliseconds trusted_for_;
+  Instant trusted_until_{};
   std::optional<StoreError> last_error_;
   // A registration asks for the same subscriber twice within milliseconds. By private identity, as of the
   // version.

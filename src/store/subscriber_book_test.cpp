@@ -214,6 +214,23 @@ TEST(SubscriberBook, SeesWhatAnotherProcessChangesOfWhomItHasJustRead) {
   EXPECT_EQ(server.find_private("card@ims.example")->aka->sqn, 90U);
 }
 
+TEST(SubscriberBook, TrustsWhatItHasReadForAsLongAsItMay) {
+  const Folder folder;
+  SubscriberBook operators = open(folder);
+  ASSERT_TRUE(operators.add(alice()));
+  auto server = SubscriberBook::open(file_in(folder), {}, std::chrono::hours{1});
+  ASSERT_TRUE(server.has_value());
+  EXPECT_TRUE(server->find_private("alice@ims.example"));
+  ASSERT_TRUE(*operators.remove("alice@ims.example"));
+  ASSERT_TRUE(operators.add(card()));
+  EXPECT_TRUE(server->find_private("alice@ims.example"));
+  // Who is not known yet is looked for.
+  EXPECT_TRUE(server->find_private("card@ims.example"));
+  // Whoever asks for the version learns what has changed.
+  (void)server->version();
+  EXPECT_FALSE(server->find_private("alice@ims.example"));
+}
+
 TEST(SubscriberBook, SeesWhatItChangesItself) {
   const Folder folder;
   SubscriberBook book = open(folder);
