@@ -1,11 +1,15 @@
 #include "program/control_plane.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include "program/provisioning_settings.hpp"
 
 namespace turnpike::program {
 namespace {
+
+// Short for whoever changes a subscriber, long for a core that is asked ten thousand times a second.
+constexpr std::chrono::milliseconds subscribers_trusted_for{100};
 
 std::optional<provisioning::Settings> make_provisioning(const Config& config) {
   const EpcscfConfig& epcscf = *config.epcscf;
@@ -15,9 +19,10 @@ std::optional<provisioning::Settings> make_provisioning(const Config& config) {
   return settings;
 }
 
-service::EpcscfSettings make_epcscf_settings(const Config& config) {
+service::EpcscfSettings make_epcscf_settings(const Config& config,
+                                             const std::shared_ptr<service::SipNeighbours>& neighbours) {
   return {.door = config.epcscf->door,
-          .core = {.listeners = config.epcscf->core_listeners},
+          .core = {.listeners = config.epcscf->core_listeners, .neighbours = neighbours},
           .proxy = make_proxy_settings(config)};
 }
 
@@ -69,11 +74,12 @@ std::expected<void, std::string> ControlPlane::open(const Config& config, relay:
 
 std::expected<void, std::string> ControlPlane::open_home_core(const ImsConfig& ims,
                                                               metrics::Registry& metrics) {
-  auto book = store::SubscriberBook::open(ims.database);
+  auto book = store::SubscriberBook::open(ims.database, {}, subscribers_trusted_for);
   if (!book) return std::unexpected("the subscribers: " + book.error().text);
   subscribers_.emplace(std::move(*book));
-  auto core = service::HomeCoreNode::open({.endpoint = {.listeners = ims.listeners}, .core = ims.core},
-                                          *subscribers_, home_core_reports_);
+  auto core = service::HomeCoreNode::open(
+      {.endpoint = {.listeners = ims.listeners, .neighbours = neighbours_}, .core = ims.core}, *subscribers_,
+      home_core_reports_);
   if (!core) return std::unexpected(std::move(core.error()));
   home_core_ = std::move(*core);
   add_home_core_metrics(metrics, *home_core_);
@@ -82,7 +88,7 @@ std::expected<void, std::string> ControlPlane::open_home_core(const ImsConfig& i
 
 std::expected<void, std::string> ControlPlane::open_epcscf(const Config& config, metrics::Registry& metrics) {
   epcscf_reports_.emplace(log_, metrics);
-  auto node = service::EpcscfNode::open(make_epcscf_settings(config), *epcscf_reports_);
+  auto node = service::EpcscfNode::open(make_epcscf_settings(config, neighbours_), *epcscf_reports_);
   if (!node) return std::unexpected(std::move(node.error()));
   epcscf_ = std::move(*node);
   if (config.epcscf->tokens) {

@@ -19,6 +19,7 @@
 #include "program/relay_group.hpp"
 #include "program/waf_role.hpp"
 #include "relay/server.hpp"
+#include "service/sip_neighbours.hpp"
 #include "service/token_desk.hpp"
 #include "store/subscriber_book.hpp"
 
@@ -79,6 +80,8 @@ class ControlPlane {
   std::optional<EpcscfReports> epcscf_reports_{};
   HomeCoreReports home_core_reports_;
   std::optional<store::SubscriberBook> subscribers_{};
+  // eP-CSCF and home core, where they are told to speak to each other.
+  std::shared_ptr<service::SipNeighbours> neighbours_ = std::make_shared<service::SipNeighbours>();
   std::unique_ptr<service::HomeCoreNode> home_core_{};
   std::unique_ptr<service::EpcscfNode> epcscf_{};
   std::unique_ptr<LocalRelay> relay_{};   // with [turn]

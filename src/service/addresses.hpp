@@ -1,5 +1,7 @@
 #pragma once
-// SocketAddress to and from Asio's endpoints.
+// SocketAddress to and from Asio's endpoints, and as text.
+
+#include <string>
 
 #include "base/address.hpp"
 #include "service/loop_impl.hpp"
@@ -27,6 +29,11 @@ inline IpAddress to_ip(const asio::ip::address& address) {
 template <typename Protocol>
 SocketAddress to_address(const asio::ip::basic_endpoint<Protocol>& endpoint) {
   return {to_ip(endpoint.address()), endpoint.port()};
+}
+
+// As it stands in a sip::Hop.
+inline std::string host_text(const IpAddress& address) {
+  return address.is_v4() ? address.to_string() : '[' + address.to_string() + ']';
 }
 
 }  // namespace turnpike::service

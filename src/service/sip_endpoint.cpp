@@ -12,6 +12,7 @@
 #include "service/addresses.hpp"
 #include "service/name_cache.hpp"
 #include "service/sip_connection.hpp"
+#include "service/sip_handover.hpp"
 
 namespace turnpike::service {
 namespace {
@@ -19,10 +20,6 @@ namespace {
 constexpr int datagrams_per_turn = 64;
 constexpr int socket_buffer_bytes = 4 << 20;
 constexpr std::chrono::milliseconds accept_pause{100};
-
-std::string host_text(const IpAddress& address) {
-  return address.is_v4() ? address.to_string() : '[' + address.to_string() + ']';
-}
 
 // Where the last ICMP errors of a UDP socket came from: what was sent there has been lost.
 std::optional<SocketAddress> take_icmp_error(int descriptor) {
@@ -56,7 +53,13 @@ class SipEndpoint::Impl final : public SipConnection::Owner {
         owner_(owner),
         connections_(0, AddressHash{random_.next_u64()}),
         names_(loop, settings_.limits),
-        datagram_(settings_.limits.message_bytes_max) {}
+        datagram_(settings_.limits.message_bytes_max) {
+    if (settings_.neighbours)
+      handover_.emplace(
+          loop, settings_.neighbours, settings_.limits,
+          [this](const SipMailbox::Letter& letter) { on_letter(letter); },
+          [this](const SipListener& to) { fail_all(to.transport, to.address); });
+  }
 
   std::expected<void, std::string> open();
   void send(const sip::Hop& to, std::string bytes);
@@ -73,6 +76,7 @@ class SipEndpoint::Impl final : public SipConnection::Owner {
   void accept(TcpAcceptor& acceptor);
   void take_in(TcpSocket socket);
   [[nodiscard]] bool hears(const IpAddress& address) const;
+  void on_letter(const SipMailbox::Letter& letter);
 
   void send_to(const sip::Hop& hop, const SocketAddress& to, std::string bytes);
   void send_datagram(const sip::Hop& hop, const SocketAddress& to, const std::string& bytes);
@@ -99,6 +103,7 @@ class SipEndpoint::Impl final : public SipConnection::Owner {
   std::unordered_map<SocketAddress, std::shared_ptr<SipConnection>, AddressHash> connections_;
   NameCache names_;
   std::vector<char> datagram_;
+  std::optional<SipHandover> handover_{};
 };
 
 // --- opening ----------------------------------------------------------------------------------------------
@@ -110,6 +115,7 @@ std::expected<void, std::string> SipEndpoint::Impl::open() {
   }
   for (const auto& own : udp_) receive(own->socket);
   for (const auto& acceptor : tcp_) accept(*acceptor);
+  if (handover_) handover_->open(settings_.listeners);
   return {};
 }
 
@@ -229,6 +235,18 @@ void SipEndpoint::Impl::on_message(const SocketAddress& from, std::string_view t
   owner_.on_sip_message({sip::Transport::tcp, host_text(from.ip), from.port}, text);
 }
 
+void SipEndpoint::Impl::on_letter(const SipMailbox::Letter& letter) {
+  const auto source = NameCache::parse_literal(letter.from.host);
+  if (!source || !hears(*source)) {
+    ++counts_.dropped_stranger;
+  } else if (letter.text.size() > settings_.limits.message_bytes_max) {
+    ++counts_.dropped_malformed;
+  } else {
+    ++counts_.messages_in;
+    owner_.on_sip_message(letter.from, letter.text);
+  }
+}
+
 void SipEndpoint::Impl::on_framing_lost(const SocketAddress& /*from*/, FramingError /*error*/) {
   ++counts_.dropped_malformed;
 }
@@ -262,6 +280,7 @@ void SipEndpoint::Impl::send(const sip::Hop& to, std::string bytes) {
 
 void SipEndpoint::Impl::send_to(const sip::Hop& hop, const SocketAddress& to, std::string bytes) {
   ++counts_.messages_out;
+  if (handover_ && handover_->send({hop.transport, to}, bytes)) return;
   if (hop.transport == sip::Transport::udp) return send_datagram(hop, to, bytes);
   auto found = connections_.find(to);
   if (found == connections_.end()) {
@@ -299,6 +318,7 @@ void SipEndpoint::Impl::send_datagram(const sip::Hop& hop, const SocketAddress& 
 
 void SipEndpoint::Impl::stop() {
   ErrorCode ignored;
+  if (handover_) handover_->stop();
   for (const auto& own : udp_) own->socket.close(ignored);
   for (const auto& acceptor : tcp_) acceptor->close(ignored);
   for (const auto& [address, connection] : connections_) connection->close();

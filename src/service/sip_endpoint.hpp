@@ -3,6 +3,9 @@
 // connections that are used in both directions, and names that are resolved on the way. Used on its loop's
 // thread.
 //
+// Endpoints of one process that are neighbours hand over in memory what they have for each other
+// (service/sip_neighbours.hpp).
+//
 // The transport is the hop's: the endpoint sends large requests over UDP as it sends small ones. Section
 // 18.1.1 wants TCP for what is longer than 1300 bytes; that is for the operator to choose with the core's
 // URI.
@@ -37,13 +40,16 @@ struct SipListener {
   sip::Transport transport = sip::Transport::udp;
   SocketAddress address{};
   [[nodiscard]] std::string to_string() const;  // "udp:127.0.0.1:5070"
-  bool operator==(const SipListener&) const = default;
+  auto operator<=>(const SipListener&) const = default;
 };
+
+class SipNeighbours;
 
 struct SipEndpointSettings {
   std::vector<SipListener> listeners{};
   std::vector<IpPrefix> peers{};  // who is heard; empty: everybody
   SipEndpointLimits limits{};
+  std::shared_ptr<SipNeighbours> neighbours{};  // null: everybody is reached over sockets
 };
 
 // Read from any thread.
