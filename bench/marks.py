@@ -15,6 +15,7 @@ class Mark:
     options: tuple = ()
     source: str = "static"
     coturn_source: str = "static"
+    is_own: bool = False  # in coturn's place stands turnpike with coturn_source
     goal: Optional[float] = None  # the ratio that must be reached; 1: no worse
     ours_max: Optional[float] = None  # or a number that ours must not exceed
     higher_is_better: bool = False
@@ -57,6 +58,13 @@ def set_up_mark(source, coturn_source, goal):
     )  # fmt: skip
 
 
+def own_set_up_mark(source, other, goal):
+    return dataclasses.replace(
+        set_up_mark(source, other, goal), name=f"set_up_{source}_vs_own_{other}",
+        title=f"Allocate + ChannelBind, {source} (not coturn: turnpike, {other})", is_own=True,
+    )  # fmt: skip
+
+
 SATURATED = ("--packets-per-second", "0")
 
 MARKS = [
@@ -82,6 +90,7 @@ MARKS = [
     set_up_mark("pushed", "static", 4.0),
     set_up_mark("token", "token", 3.0),
     set_up_mark("token", "static", 3.0),
+    own_set_up_mark("token", "static", 0.9),
     Mark(
         "memory", "user memory per allocation, 10,000 with one channel", "bytes", "allocate", bytes_per_allocation,
         ("--flows", "10000", "--hold-ms", "500"), ours_max=1024, duration_matters=False,

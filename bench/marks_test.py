@@ -50,6 +50,14 @@ class Memory(unittest.TestCase):
         self.assertEqual(marks.bytes_left_per_allocation(self.report), 5)
 
 
+class Own(unittest.TestCase):
+    def test_compares_two_sources_of_ours_where_less_is_better(self):
+        own = next(each for each in marks.MARKS if each.is_own)
+        self.assertEqual((own.source, own.coturn_source, own.goal), ("token", "static", 0.9))
+        self.assertIs(marks.summarize(own, [60.0], [66.0])["met"], True)
+        self.assertIs(marks.summarize(own, [60.0], [67.0])["met"], False)
+
+
 class Table(unittest.TestCase):
     def test_shows_each_mark_in_a_line(self):
         rows = [marks.summarize(mark(goal=2.0), [10], [4]), marks.summarize(mark(ours_max=5), [1], [6])]
