@@ -8,6 +8,15 @@
 namespace turnpike::store {
 namespace {
 
+void write_user(Work& work, const waf::User& user) {
+  work.run("INSERT OR REPLACE INTO user VALUES (?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?)", user.id, user.name,
+           user.password, user.identity.impi, pack(user.identity.impus), user.identity.wwsf,
+           user.identity.is_pool_identity, user.is_enabled);
+  work.run("DELETE FROM user_identity WHERE user = ?", user.id);
+  for (const std::string& key : waf::identity_keys(user.identity))
+    work.run("INSERT INTO user_identity VALUES (?, ?)", key, user.id);
+}
+
 waf::Attempts read_attempts(const Statement& row) {
   return {.failures = static_cast<std::uint32_t>(row.number(1)),
           .last_at = row.time(2),
@@ -118,10 +127,23 @@ std::shared_ptr<const waf::User> WafLedger::find_user_by_name(std::string_view n
 void WafLedger::put_user(const waf::User& user) {
   write([&](Work& work) {
     work.run("UPDATE user SET name = NULL WHERE name = ? AND id <> ?", user.name, user.id);
-    work.run("INSERT OR REPLACE INTO user VALUES (?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?)", user.id, user.name,
-             user.password, user.identity.impi, pack(user.identity.impus), user.identity.wwsf,
-             user.identity.is_pool_identity, user.is_enabled);
+    write_user(work, user);
     return true;
+  });
+}
+
+waf::Admission WafLedger::admit_user(const waf::User& user, std::size_t users_max) {
+  return write([&](Work& work) {
+    if (work.number("SELECT count(*) FROM user WHERE name = ? AND id <> ?", user.name, user.id) > 0)
+      return waf::Admission::taken;
+    for (const std::string& key : waf::identity_keys(user.identity))
+      if (work.number("SELECT count(*) FROM user_identity WHERE key = ? AND user <> ?", key, user.id) > 0)
+        return waf::Admission::taken;
+    const bool is_new = work.number("SELECT count(*) FROM user WHERE id = ?", user.id) == 0;
+    if (is_new && static_cast<std::size_t>(work.number("SELECT count(*) FROM user")) >= users_max)
+      return waf::Admission::full;
+    write_user(work, user);
+    return waf::Admission::admitted;
   });
 }
 

@@ -81,6 +81,7 @@ class WafLedger final : public waf::Ledger {
   std::shared_ptr<const waf::User> find_user(std::string_view id) override;
   std::shared_ptr<const waf::User> find_user_by_name(std::string_view name) override;
   void put_user(const waf::User& user) override;
+  waf::Admission admit_user(const waf::User& user, std::size_t users_max) override;
   std::vector<waf::User> users() override;
   std::vector<waf::Issued> remove_client(std::string_view id, WallTime now) override;
   std::vector<waf::Issued> remove_user(std::string_view id, WallTime now) override;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <barrier>
 #include <fstream>
 #include <iterator>
@@ -391,6 +392,42 @@ TEST(WafLedger, LetsOneOfTwoRotateARefreshToken) {
     EXPECT_EQ(seen, (std::array{Outcome::rotated, Outcome::replayed}));
     EXPECT_FALSE(ledger->find_issued("t" + name, now)) << "the replay has revoked what the winner got";
   }
+}
+
+TEST(WafLedger, AdmitsOneOfTwoWhoTakeTheSameIdentity) {
+  const Folder folder;
+  const auto ledger = open(folder);
+  for (int i = 0; i < races; ++i) {
+    const std::string impi = std::to_string(i) + "@x";
+    std::atomic<int> next = 0;
+    auto seen = race(folder, [&](WafLedger& it) {
+      const std::string id = impi + std::to_string(next++);
+      return it.admit_user({.id = id, .name = id, .identity = {.impi = impi}}, 1000);
+    });
+    std::ranges::sort(seen);
+    EXPECT_EQ(seen, (std::array{waf::Admission::admitted, waf::Admission::taken}));
+  }
+}
+
+// Of the first schema, which kept no identities apart.
+TEST(WafLedger, KnowsTheIdentitiesOfUsersInAnOlderFile) {
+  const Folder folder;
+  {
+    auto older = Database::open(file_in(folder), {.application_id = waf_schema().application_id,
+                                                  .migrations = waf_schema().migrations.first(1)});
+    ASSERT_TRUE(older) << older.error().text;
+    ASSERT_TRUE(
+        older->execute("INSERT INTO user VALUES ('u1', 'alice', '', 'Alice@x', 'sip:a@x' || char(10) "
+                       "|| 'tel:+1' || char(10), '', 0, 1), ('u2', 'bob', '', '', '', '', 0, 1)"));
+  }
+  const auto ledger = open(folder);
+  const auto admit = [&](waf::Identity identity) {
+    return ledger->admit_user({.id = "u3", .name = "corp:3", .identity = std::move(identity)}, 10);
+  };
+  EXPECT_EQ(admit({.impi = "alice@x"}), waf::Admission::taken);
+  EXPECT_EQ(admit({.impi = "b@x", .impus = {"sip:A@x"}}), waf::Admission::taken);
+  EXPECT_EQ(admit({.impi = "b@x", .impus = {"tel:+1"}}), waf::Admission::taken);
+  EXPECT_EQ(admit({.impi = "b@x", .impus = {"sip:b@x"}}), waf::Admission::admitted);
 }
 
 TEST(WafLedger, LetsOneOfTwoUseAKey) {

@@ -95,6 +95,7 @@ std::vector<waf::Issued> WafLedger::remove_client(std::string_view id, WallTime 
 std::vector<waf::Issued> WafLedger::remove_user(std::string_view id, WallTime now) {
   return write([&](Work& work) {
     work.run("DELETE FROM user WHERE id = ?", id);
+    work.run("DELETE FROM user_identity WHERE user = ?", id);
     work.run("DELETE FROM consent WHERE user = ?", id);
     return note_ended(work, revoke_all_of_user(work, id, now));
   });

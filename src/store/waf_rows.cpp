@@ -110,6 +110,17 @@ constexpr std::array migrations{
     "  BEGIN UPDATE counter SET rows = rows + 1 WHERE name = 'audit ' || new.is_by_stranger; END;"
     "CREATE TRIGGER audit_removed AFTER DELETE ON audit"
     "  BEGIN UPDATE counter SET rows = rows - 1 WHERE name = 'audit ' || old.is_by_stranger; END;",
+
+    // Whose which identity is, as waf::identity_keys() writes it. Users whom the operator has added may share
+    // one. The lists of public ones end each item with a line feed.
+    "CREATE TABLE user_identity (key TEXT NOT NULL, user TEXT NOT NULL, PRIMARY KEY (key, user)) WITHOUT "
+    "ROWID;"
+    "CREATE INDEX user_identity_user ON user_identity(user);"
+    "INSERT INTO user_identity SELECT 'private ' || lower(impi), id FROM user WHERE impi <> '';"
+    "WITH RECURSIVE item(user, rest, text) AS (SELECT id, impus, '' FROM user UNION ALL"
+    "  SELECT user, substr(rest, instr(rest, char(10)) + 1), substr(rest, 1, instr(rest, char(10)) - 1)"
+    "  FROM item WHERE instr(rest, char(10)) > 0)"
+    "  INSERT OR IGNORE INTO user_identity SELECT 'public ' || lower(text), user FROM item WHERE text <> '';",
 };
 
 constexpr std::array methods{waf::ClientMethod::none, waf::ClientMethod::client_secret_basic,

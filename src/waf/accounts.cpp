@@ -52,6 +52,18 @@ Scope intersect(const Scope& one, const Scope& other) {
   return both;
 }
 
+std::vector<std::string> identity_keys(const Identity& identity) {
+  std::vector<std::string> keys;
+  const auto add = [&](std::string_view kind, std::string_view text) {
+    std::string key{kind};
+    for (const char c : text) key += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (std::ranges::find(keys, key) == keys.end()) keys.push_back(std::move(key));
+  };
+  if (!identity.impi.empty()) add("private ", identity.impi);
+  for (const std::string& impu : identity.impus) add("public ", impu);
+  return keys;
+}
+
 std::string_view to_string(ClientMethod method) {
   switch (method) {
     case ClientMethod::none:

@@ -32,6 +32,9 @@ struct Identity {
   bool is_pool_identity = false;     // lent from the pool of that WWSF
   bool operator==(const Identity&) const = default;
 };
+// Its private and public identities as two users cannot both have them, whatever the case of their letters.
+// Of neither kind can a text be taken for one of the other.
+std::vector<std::string> identity_keys(const Identity& identity);
 
 enum class ClientMethod : std::uint8_t { none, client_secret_basic, client_secret_post, private_key_jwt };
 std::string_view to_string(ClientMethod method);  // as RFC 7591 section 2 has them

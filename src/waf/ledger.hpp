@@ -55,6 +55,8 @@ struct Revoked {
   std::vector<RevokedBatch> batches{};
 };
 
+enum class Admission : std::uint8_t { failed, admitted, taken, full };
+
 // When an account or an address is locked out.
 struct AttemptRule {
   std::uint32_t failures_max = 5;    // that many in a row lock
@@ -94,6 +96,9 @@ class Ledger {
   virtual std::shared_ptr<const User> find_user(std::string_view id) = 0;
   virtual std::shared_ptr<const User> find_user_by_name(std::string_view name) = 0;
   virtual void put_user(const User& user) = 0;  // names are unique: another user's name is taken from them
+  // Adds or replaces, unless the name or an identity is another user's, as identity_keys() tells. A new one
+  // is also refused where there are `users_max` already. Then nothing is written.
+  virtual Admission admit_user(const User& user, std::size_t users_max) = 0;
   virtual std::vector<User> users() = 0;
   virtual std::vector<Issued> remove_client(std::string_view id, WallTime now) = 0;
   virtual std::vector<Issued> remove_user(std::string_view id, WallTime now) = 0;

@@ -106,6 +106,51 @@ TYPED_TEST_P(LedgerContract, KeepsClients) {
   EXPECT_EQ(this->ledger_->find_client("WIC"), nullptr);
 }
 
+TYPED_TEST_P(LedgerContract, AdmitsNoUserWithWhatIsAnothersAlready) {
+  const User alice{
+      .id = "u1", .name = "alice", .identity = {.impi = "alice@x", .impus = {"sip:alice@x", "tel:+1"}}};
+  this->ledger_->put_user(alice);
+  const User guest{.id = "u2", .name = "corp:7", .identity = {.impi = "guest@x", .impus = {"sip:guest@x"}}};
+  const auto refuses = [&](const User& changed) {
+    const Admission admission = this->ledger_->admit_user(changed, 10);
+    EXPECT_EQ(*this->ledger_->find_user("u1"), alice);
+    EXPECT_EQ(this->ledger_->find_user("u2"), nullptr);
+    return admission == Admission::taken;
+  };
+  User changed = guest;
+  changed.name = "alice";
+  EXPECT_TRUE(refuses(changed));
+  changed = guest;
+  changed.identity.impi = "Alice@X";
+  EXPECT_TRUE(refuses(changed));
+  changed = guest;
+  changed.identity.impus.emplace_back("SIP:ALICE@x");
+  EXPECT_TRUE(refuses(changed));
+  changed = guest;
+  changed.identity.impus.emplace_back("tel:+1");
+  EXPECT_TRUE(refuses(changed));
+
+  EXPECT_EQ(this->ledger_->admit_user(guest, 10), Admission::admitted);
+  EXPECT_EQ(*this->ledger_->find_user("u2"), guest);
+  changed = guest;
+  changed.identity.impus = {"sip:guest2@x"};
+  EXPECT_EQ(this->ledger_->admit_user(changed, 10), Admission::admitted) << "it takes its own name again";
+  EXPECT_EQ(*this->ledger_->find_user("u2"), changed);
+  changed.id = "u3";
+  changed.name = "corp:8";
+  EXPECT_EQ(this->ledger_->admit_user(changed, 10), Admission::taken);
+  this->ledger_->remove_user("u2", this->now);
+  EXPECT_EQ(this->ledger_->admit_user(changed, 10), Admission::admitted) << "who is gone has no identities";
+}
+
+TYPED_TEST_P(LedgerContract, AdmitsOnlySoManyUsers) {
+  EXPECT_EQ(this->ledger_->admit_user({.id = "u1", .name = "a"}, 2), Admission::admitted);
+  EXPECT_EQ(this->ledger_->admit_user({.id = "u2", .name = "b"}, 2), Admission::admitted);
+  EXPECT_EQ(this->ledger_->admit_user({.id = "u3", .name = "c"}, 2), Admission::full);
+  EXPECT_EQ(this->ledger_->admit_user({.id = "u2", .name = "d"}, 2), Admission::admitted) << "who is in";
+  EXPECT_EQ(this->ledger_->users().size(), 2u);
+}
+
 TYPED_TEST_P(LedgerContract, KeepsUsersWhoseNamesAreUnique) {
   const User alice{
       .id = "u1",
@@ -464,8 +509,9 @@ TYPED_TEST_P(LedgerContract, ForgetsOnlyWhatHasEnded) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(
-    LedgerContract, KeepsClients, KeepsUsersWhoseNamesAreUnique, RemovesAccountsWithWhatWasIssuedToThem,
-    KeepsConsents, TakesBackWhatAConsentAllowed, RemembersRevokedTurnTokensForRelays, WritesJoinedCalls,
+    LedgerContract, KeepsClients, KeepsUsersWhoseNamesAreUnique, AdmitsNoUserWithWhatIsAnothersAlready,
+    AdmitsOnlySoManyUsers, RemovesAccountsWithWhatWasIssuedToThem, KeepsConsents,
+    TakesBackWhatAConsentAllowed, RemembersRevokedTurnTokensForRelays, WritesJoinedCalls,
     KeepsSessionsUntilTheyEnd, ClosesTheOldestOfTooManySessionsAndFamilies, RedeemsACodeOnceForItsClient,
     DoesNotRedeemACodeThatHasEnded, KeepsAFamilyClosedThatWasRevokedBeforeItWasOpened,
     RotatesRefreshTokensAndNoticesOldOnes, DoesNotRotateWhatIsNotThere, RevokesAFamilyWithItsTokens,

@@ -51,6 +51,21 @@ void MemoryLedger::put_user(const User& user) {
   if (!user.name.empty()) user_names_.insert_or_assign(user.name, user.id);
 }
 
+Admission MemoryLedger::admit_user(const User& user, std::size_t users_max) {
+  const auto namesake = find_user_by_name(user.name);
+  if (namesake && namesake->id != user.id) return Admission::taken;
+  const auto keys = identity_keys(user.identity);
+  const bool is_taken = std::ranges::any_of(users_, [&](const auto& entry) {
+    return entry.first != user.id &&
+           std::ranges::any_of(identity_keys(entry.second->identity),
+                               [&](const auto& key) { return std::ranges::find(keys, key) != keys.end(); });
+  });
+  if (is_taken) return Admission::taken;
+  if (!find_user(user.id) && users_.size() >= users_max) return Admission::full;
+  put_user(user);
+  return Admission::admitted;
+}
+
 std::vector<User> MemoryLedger::users() {
   std::vector<User> all;
   all.reserve(users_.size());

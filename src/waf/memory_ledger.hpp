@@ -29,6 +29,7 @@ class MemoryLedger : public Ledger {
   std::shared_ptr<const User> find_user(std::string_view id) override;
   std::shared_ptr<const User> find_user_by_name(std::string_view name) override;
   void put_user(const User& user) override;
+  Admission admit_user(const User& user, std::size_t users_max) override;
   std::vector<User> users() override;
   std::vector<Issued> remove_client(std::string_view id, WallTime now) override;
   std::vector<Issued> remove_user(std::string_view id, WallTime now) override;
