@@ -64,11 +64,20 @@ struct World {
                                        .keys = {{.kid = "k1", .key = Secret{ByteVector(32, 7)}}}}});
     settings.cors_origins = {"https://wic.example"};
     settings.key = Secret{ByteVector(32, 9)};
+    Provider provider{.name = "idp", .title = "idp", .issuer = "https://idp.example", .client_id = "waf"};
+    provider.client_secret = Secret::from_text("secret");
+    provider.token_audience = "waf";
+    provider.rules = {{.impi = "{sub}@ims.example", .impus = {"sip:{sub}@ims.example"}}};
+    settings.providers = {std::move(provider)};
     return settings;
   }
 
   MemoryLedger ledger;
   SeededRandom random{1};
+  IssuerStates issuers{{"https://idp.example",
+                        {.metadata = ProviderMetadata{.authorization_endpoint = "https://idp.example/auth",
+                                                      .token_endpoint = "https://idp.example/token",
+                                                      .jwks_uri = "https://idp.example/jwks"}}}};
 };
 
 // Made once: it takes long, and nothing changes it.
@@ -89,7 +98,8 @@ void check_response(const Response& response) {
           "a field is split");
   if (const auto location = response.find("location"))
     check(location->starts_with("https://wic.example/done?") ||
-              location->starts_with("https://waf.example/authorize?"),
+              location->starts_with("https://waf.example/authorize?") ||
+              location->starts_with("https://idp.example/auth?response_type=code&"),
           "a redirect goes to a stranger");
   check(!response.body.contains("<script"), "a page has a script");
   check(!response.body.contains("\"access_token\""), "a token is given to a stranger");
@@ -102,12 +112,18 @@ void check_response(const Response& response) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace turnpike::waf;
   World world;
-  const Server server{World::make_settings(), world.ledger, ring()};
+  const Server server{World::make_settings(), world.ledger, ring(), world.issuers};
   std::string_view text = turnpike::as_text({data, size});
   for (int i = 0; i < 8 && !text.empty(); ++i) {
     const Request request = read_request(take_until(text, "\n---\n"));
     const turnpike::WallTime now = start + std::chrono::seconds{i};
-    const Outcome outcome = server.on_request(request, now, world.random);
+    Outcome outcome = server.on_request(request, now, world.random);
+    if (std::holds_alternative<FetchNeeded>(outcome.reply))
+      outcome = server.on_fetched(request, now, world.random);
+    // What a provider says is a stranger's word, too.
+    if (const auto* call = std::get_if<ProviderCall>(&outcome.reply))
+      outcome = server.on_provider_answer(request, ProviderCall{*call}, {.status = 200, .body = request.body},
+                                          false, now, world.random);
     turnpike::check(outcome.revocations.empty(), "a stranger revokes");
     if (const auto* asked = std::get_if<PasswordCheck>(&outcome.reply)) {
       check_response(std::get<Response>(server.on_password(request, *asked, false, now, world.random).reply));

@@ -83,6 +83,8 @@ std::string_view to_string(Refusal refusal) {
       return "issuer";
     case Refusal::audience:
       return "audience";
+    case Refusal::nonce:
+      return "nonce";
     case Refusal::missing_claim:
       return "missing_claim";
     case Refusal::expired:

@@ -23,6 +23,7 @@ enum class Refusal : std::uint8_t {
   type,
   issuer,
   audience,
+  nonce,  // OpenID Connect Core section 3.1.3.7: not that of this login
   missing_claim,
   expired,
   not_yet_valid,

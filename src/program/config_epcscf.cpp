@@ -331,7 +331,7 @@ void read_control_plane(TableReader& root, Config& config, const std::filesystem
   read_ims(root.sub_table("ims"), config, folder);
   read_epcscf(root.sub_table("epcscf"), config, folder, secrets, problems);
   read_api(root.sub_table("api"), config, folder, secrets, problems);
-  read_waf(root.sub_table("waf"), config, folder, secrets);
+  read_waf(root.sub_table("waf"), config, folder, secrets, problems);
 }
 
 }  // namespace turnpike::program

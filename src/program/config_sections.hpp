@@ -52,7 +52,8 @@ void read_api(TableReader table, Config& config, const std::filesystem::path& fo
 std::string format_api(const ApiConfig& api);
 std::string describe_api(const ApiConfig& api);
 // [waf], after [turn] and [credentials], whose relays its tokens are for.
-void read_waf(TableReader table, Config& config, const std::filesystem::path& folder, SecretReader& secrets);
+void read_waf(TableReader table, Config& config, const std::filesystem::path& folder, SecretReader& secrets,
+              std::vector<Problem>& problems);
 std::string format_waf(const WafConfig& waf);
 std::string describe_waf(const Config& config);
 // "sources" of an issuer: those of [credentials] unless they are named.

@@ -7,6 +7,7 @@
 
 #include "program/config_http.hpp"
 #include "program/config_sections.hpp"
+#include "program/config_waf_providers.hpp"
 #include "program/toml_text.hpp"
 #include "program/waf_settings.hpp"
 #include "provisioning/turn_uri.hpp"
@@ -144,6 +145,7 @@ void read_waf_limits(TableReader table, WafConfig& waf) {
   table.number("connections_total", waf.connections_max, 1, many);
   table.number("requests_per_second_per_source", node.requests_per_second_per_source, 1, 1'000'000);
   table.number("logins_waiting", node.passwords_waiting_max, 1, 10'000);
+  table.number("users_total", node.waf.limits.users_max, 1, many);
   table.number("sessions_per_user", node.waf.limits.sessions_per_user_max, 1, 10'000);
   table.number("authorizations_per_user", node.waf.limits.families_per_user_max, 1, 10'000);
   table.number("audit_entries", waf.ledger.audit_max, 1, 100'000'000);
@@ -182,6 +184,7 @@ void read_machine(TableReader& table, waf::Settings& settings) {
   read_prefixes(table, "trusted_proxies", settings.trusted_proxies);
   read_locks(table.sub_table("locks"), settings.locks);
   read_passwords(table.sub_table("passwords"), settings.password_cost);
+  table.boolean("password_login", settings.offers_passwords);
   read_scopes(table, settings);
   read_lifetimes(table.sub_table("lifetimes"), settings.lifetimes);
   read_keys(table.sub_table("keys"), settings.keys);
@@ -218,7 +221,8 @@ service::WafNodeSettings make_waf_node_settings(const Config& config) {
 
 Secret make_waf_storage_key(const WafConfig& waf) { return derive(waf.secret, "turnpike waf storage"); }
 
-void read_waf(TableReader table, Config& config, const std::filesystem::path& folder, SecretReader& secrets) {
+void read_waf(TableReader table, Config& config, const std::filesystem::path& folder, SecretReader& secrets,
+              std::vector<Problem>& problems) {
   if (!table.is_present()) return;
   WafConfig waf;
   read_http_listeners(table, waf.door, waf_port);
@@ -230,6 +234,7 @@ void read_waf(TableReader table, Config& config, const std::filesystem::path& fo
   if (!database.empty()) waf.database = (folder / database).string();
   read_secret(table, waf, secrets);
   read_machine(table, waf.node.waf);
+  read_waf_issuers(table, waf.node, folder, secrets, problems);
   read_turn_server(table.sub_table("turn"), waf, config);
   read_waf_limits(table.sub_table("limits"), waf);
   table.finish();
@@ -248,10 +253,10 @@ std::string format_machine(const waf::Settings& settings) {
   for (const IpPrefix& proxy : settings.trusted_proxies) proxies.push_back(proxy.to_string());
   std::string text = fmt::format(
       "issuer = {}\ntitle = {}\naudience = {}\nresources = {}\norigins = {}\ndpop_requires_nonce = {}\n"
-      "trusted_proxies = {}\n",
+      "trusted_proxies = {}\npassword_login = {}\n",
       quote(settings.issuer), quote(settings.title), quote(settings.registration.audience),
       quote_all(settings.registration.resources), quote_all(settings.cors_origins),
-      settings.dpop_requires_nonce, quote_all(proxies));
+      settings.dpop_requires_nonce, quote_all(proxies), settings.offers_passwords);
   text += "\n[waf.scopes]\n";
   for (const auto& [name, words] : settings.scopes)
     text += fmt::format("{} = {}\n", quote(name), quote(words));
@@ -283,13 +288,16 @@ std::string format_waf(const WafConfig& waf) {
   text += format_machine(node.waf);
   text += fmt::format("\n[waf.turn]\nuris = {}\nresources = {}\n", quote_all(waf.turn_uris),
                       quote_all(waf.turn_resources));
-  return text + fmt::format(
-                    "\n[waf.limits]\nconnections_total = {}\nrequests_per_second_per_source = {}\n"
-                    "logins_waiting = {}\nsessions_per_user = {}\nauthorizations_per_user = {}\n"
-                    "audit_entries = {}\naudit_entries_of_strangers = {}\naudit_days = {}\n",
-                    waf.connections_max, node.requests_per_second_per_source, node.passwords_waiting_max,
-                    node.waf.limits.sessions_per_user_max, node.waf.limits.families_per_user_max,
-                    waf.ledger.audit_max, waf.ledger.audit_strangers_max, waf.ledger.audit_for.count() / day);
+  text += format_waf_issuers(node);
+  return text +
+         fmt::format(
+             "\n[waf.limits]\nconnections_total = {}\nrequests_per_second_per_source = {}\n"
+             "logins_waiting = {}\nusers_total = {}\nsessions_per_user = {}\nauthorizations_per_user = {}\n"
+             "audit_entries = {}\naudit_entries_of_strangers = {}\naudit_days = {}\n",
+             waf.connections_max, node.requests_per_second_per_source, node.passwords_waiting_max,
+             node.waf.limits.users_max, node.waf.limits.sessions_per_user_max,
+             node.waf.limits.families_per_user_max, waf.ledger.audit_max, waf.ledger.audit_strangers_max,
+             waf.ledger.audit_for.count() / day);
 }
 
 std::string describe_waf(const Config& config) {
@@ -297,7 +305,8 @@ std::string describe_waf(const Config& config) {
   const std::string turn = config.credentials.token ? config.credentials.token->server_name : "none";
   return fmt::format("WAF          {}, issuer {}, accounts in {}\ntokens       for {}, TURN {}\n",
                      fmt::join(listener_names(waf.door), ", "), waf.node.waf.issuer, waf.database,
-                     waf.node.waf.registration.audience, turn);
+                     waf.node.waf.registration.audience, turn) +
+         describe_waf_issuers(waf.node);
 }
 
 }  // namespace turnpike::program

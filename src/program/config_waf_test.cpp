@@ -197,6 +197,122 @@ keys = [{ kid = "t1", key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" }]
   EXPECT_EQ(problems_after(least, nowhere).size(), 3U) << "realm, URIs, and a server name";
 }
 
+constexpr std::string_view providers = R"([[waf.providers]]
+name = "corp"
+title = "Corp"
+issuer = "https://idp.example/realms/ims"
+client_id = "turnpike"
+client_secret = "a-secret-of-ours"
+method = "client_secret_post"
+scope = "openid email"
+algorithms = ["ES256"]
+userinfo = true
+token_audience = "urn:waf"
+impis = ["*@ims.example"]
+clock_skew_seconds = 10
+ca_file = "ca.pem"
+deadline_milliseconds = 3000
+[[waf.providers.rules]]
+require = { email_verified = true, "/realm_access/roles" = ["ims", 7] }
+impi = "{email}"
+impus = ["sip:{email}", "tel:{phone_number}"]
+pool = true
+wwsf = "shop"
+[[waf.providers.rules]]
+impi = "guest-{sub}@ims.example"
+[[waf.jwt_issuers]]
+issuer = "https://partner.example"
+jwks_uri = "https://partner.example/jwks"
+algorithms = ["RS256"]
+impis = ["*@partner.example"]
+wwsf = "partner"
+pool = true
+)";
+
+TEST(ConfigOfWaf, ReadsWhoElseLogsUsersIn) {
+  const LoadedConfig loaded =
+      parsed(std::string{least} + "password_login = false\n" + std::string{providers});
+  ASSERT_EQ(loaded.problems, Lines{});
+  const service::WafNodeSettings node = make_waf_node_settings(loaded.config);
+  EXPECT_FALSE(node.waf.offers_passwords);
+  ASSERT_EQ(node.waf.providers.size(), 1U);
+  const waf::Provider& provider = node.waf.providers.front();
+  EXPECT_EQ(provider.client_secret.reveal_text(), "a-secret-of-ours");
+  EXPECT_EQ(provider.method, waf::ClientMethod::client_secret_post);
+  EXPECT_EQ(provider.algorithms, jose::AlgorithmSet{jose::Algorithm::es256});
+  EXPECT_TRUE(provider.asks_userinfo);
+  EXPECT_EQ(provider.token_audience, "urn:waf");
+  EXPECT_EQ(provider.clock_skew, 10s);
+  ASSERT_EQ(provider.rules.size(), 2U);
+  const waf::ClaimRule& rule = provider.rules.front();
+  ASSERT_EQ(rule.conditions.size(), 2U);
+  EXPECT_EQ(rule.conditions.front().values, std::vector<waf::ClaimValue>{true});
+  EXPECT_EQ(rule.conditions.back().claim, "/realm_access/roles");
+  EXPECT_EQ(rule.conditions.back().values,
+            (std::vector<waf::ClaimValue>{std::string{"ims"}, std::int64_t{7}}));
+  EXPECT_EQ(provider.rules.back().impus, Lines{"sip:guest-{sub}@ims.example"}) << "of the private one";
+  ASSERT_EQ(node.issuers.size(), 2U);
+  EXPECT_EQ(node.issuers.front().ca_file, "ca.pem");
+  EXPECT_EQ(node.issuers.front().jwks_uri, "") << "its metadata say it";
+  EXPECT_EQ(node.issuers.front().deadline, 3000ms);
+  EXPECT_EQ(node.issuers.back().jwks_uri, "https://partner.example/jwks");
+  ASSERT_EQ(node.waf.assertion_issuers.size(), 1U);
+  EXPECT_EQ(node.waf.assertion_issuers.front().impis, Lines{"*@partner.example"});
+  EXPECT_TRUE(node.waf.assertion_issuers.front().is_pool);
+}
+
+TEST(ConfigOfWaf, PrintsWhoElseLogsUsersIn) {
+  const Config config = parsed(std::string{least} + std::string{providers}).config;
+  const std::string printed = format_config(config);
+  EXPECT_FALSE(printed.contains("a-secret-of-ours"));
+  for (std::string_view rest = providers; !rest.empty(); rest.remove_prefix(rest.find('\n') + 1)) {
+    const std::string line{rest.substr(0, rest.find('\n'))};
+    if (!line.starts_with("client_secret ")) EXPECT_TRUE(printed.contains(line)) << line;
+  }
+  const LoadedConfig again = parse_config(printed, "t.toml");
+  EXPECT_EQ(again.problems, Lines{}) << "what is printed can be read";
+  EXPECT_TRUE(
+      describe_config(config).contains("login        with Corp, https://idp.example/realms/ims, redirect URI "
+                                       "https://waf.ims.example/federation/corp\n"));
+}
+
+TEST(ConfigOfWaf, SaysWhatIsWrongWithAProvider) {
+  const auto instead = [](std::string_view line, std::string_view other) {
+    std::string text{providers};
+    const auto at = text.find(line);
+    return problems_after(std::string{least} + text.replace(at, text.find('\n', at) - at, other));
+  };
+  EXPECT_EQ(problems_after(std::string{least} + "[[waf.providers]]\n").size(), 5U)
+      << "name, issuer, client_id, client_secret, rules";
+  EXPECT_EQ(instead("issuer", "issuer = \"http://idp.example\""),
+            (Lines{"t.toml:16: waf.providers[0].issuer: found \"http://idp.example\", allowed: an https URL, "
+                   "or an http URL of this machine",
+                   "t.toml:6: waf: the provider corp: its issuer is an https URL, or http to loopback"}));
+  EXPECT_EQ(instead("method", "method = \"tls\"").front(),
+            "t.toml:19: waf.providers[0].method: found \"tls\", allowed: \"client_secret_basic\", "
+            "\"client_secret_post\", \"private_key_jwt\", \"none\"");
+  EXPECT_EQ(instead("algorithms", "algorithms = [\"HS256\"]").front(),
+            "t.toml:21: waf.providers[0].algorithms[0]: found \"HS256\", allowed: a list of \"RS256\", "
+            "\"PS256\" and \"ES256\"");
+  EXPECT_EQ(instead("require", "require = { email_verified = 1.5 }").front(),
+            "t.toml:29: waf.providers[0].rules[0].require.email_verified: found 1.5, allowed: a text, true, "
+            "false, a whole number, or a list of them");
+  EXPECT_EQ(instead("impi = ", "impi = \"{email\""),
+            (Lines{"t.toml:6: waf: the provider corp: the impi of a rule has claims in braces, such as "
+                   "{preferred_username}"}));
+  EXPECT_EQ(instead("impis = ", ""),
+            (Lines{"t.toml:6: waf: the provider corp: the impi of a rule has no @ of its own: impis has to "
+                   "say which ones the provider may name"}));
+  EXPECT_EQ(instead("jwks_uri", "jwks_file = \"/nowhere\"").front(),
+            "t.toml:37: waf.jwt_issuers[0].jwks_file: cannot read /nowhere: No such file or directory");
+  EXPECT_EQ(
+      instead("jwks_uri", ""),
+      (Lines{
+          "t.toml:35: waf.jwt_issuers[0]: found 0 of them, allowed: exactly one of jwks_uri and jwks_file"}));
+  EXPECT_EQ(problems_after(std::string{least} + "password_login = false\n"),
+            (Lines{"t.toml:6: waf: without passwords and providers nobody can log in"}));
+}
+
 TEST(ConfigOfWaf, TellsWhatAReloadCannotTakeIn) {
   const Config before = parsed(least).config;
   const Config soft = parsed(std::string{least} + R"(title = "other"
@@ -209,7 +325,7 @@ sessions_per_user = 3
 failures = 9
 [waf.passwords]
 p = 4
-)")
+)" + std::string{providers})
                           .config;
   EXPECT_EQ(settings_that_need_restart(before, soft), Lines{});
   const Config hard =

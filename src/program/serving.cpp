@@ -305,6 +305,7 @@ void take_in_issuing(ApiConfig& running, ApiConfig& read) {
 void take_in_issuing(WafConfig& running, WafConfig& read) {
   read.node.waf.issuer = std::move(running.node.waf.issuer);
   running.node.waf = std::move(read.node.waf);
+  running.node.issuers = std::move(read.node.issuers);
   running.turn_uris = std::move(read.turn_uris);
   running.turn_resources = std::move(read.turn_resources);
   running.door.certificate = std::move(read.door.certificate);

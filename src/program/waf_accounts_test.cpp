@@ -135,6 +135,36 @@ TEST(UserCommand, AddsListsAndRemoves) {
   EXPECT_EQ(remove_user(*world.accounts, "alice", world.now).exit_status, exit_no);
 }
 
+// Whom another provider logs in has a long name, and is known by the identity.
+TEST(UserCommand, DisablesByIdentity) {
+  Accounts world;
+  const waf::User guest{.id = "u-2",
+                        .name = "corp:1234",
+                        .identity = {.impi = "guest@ims.example", .impus = {"sip:guest@ims.example"}}};
+  world.accounts->ledger->put_user(guest);
+  world.accounts->ledger->put_user(
+      {.id = "u-3",
+       .name = "twin",
+       .identity = {.impi = "twin@ims.example", .impus = {"sip:both@ims.example"}}});
+  world.accounts->ledger->put_user(
+      {.id = "u-4",
+       .name = "other",
+       .identity = {.impi = "other@ims.example", .impus = {"sip:both@ims.example"}}});
+  const auto is_enabled = [&] { return world.accounts->ledger->find_user("u-2")->is_enabled; };
+  EXPECT_TRUE(disable_user(*world.accounts, "sip:Guest@ims.example", world.now)
+                  .text.starts_with("user corp:1234 disabled, and all that was given to it revoked\n"));
+  EXPECT_FALSE(is_enabled());
+  EXPECT_EQ(enable_user(*world.accounts, "guest@ims.example", world.now).exit_status, exit_ok);
+  EXPECT_TRUE(is_enabled());
+  disable_user(*world.accounts, "u-2", world.now);
+  EXPECT_FALSE(is_enabled());
+  EXPECT_EQ(disable_user(*world.accounts, "sip:both@ims.example", world.now).complaint,
+            "2 users share the identity sip:both@ims.example; give a name, or an id");
+  EXPECT_EQ(disable_user(*world.accounts, "sip:nobody@ims.example", world.now).exit_status, exit_no);
+  EXPECT_TRUE(remove_user(*world.accounts, "corp:1234", world.now)
+                  .text.contains("another identity provider may log it in again"));
+}
+
 TEST(UserCommand, RevokesWhatWasGivenWhenThePasswordChanges) {
   Accounts world;
   add_user(*world.accounts, {.name = "alice", .password_file = world.password, .id = "u-1"}, world.now);

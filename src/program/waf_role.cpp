@@ -20,6 +20,9 @@ WafReports::WafReports(Log& log, metrics::Registry& metrics)
                                    "The same, where not every relay has acknowledged it")),
       failures_(metrics.counter("turnpike_waf_ledger_failures_total",
                                 "Times that the database could not be read or written")),
+      issuer_failures_(
+          metrics.counter("turnpike_waf_issuer_failures_total",
+                          "Times that a provider's metadata or an issuer's keys could not be had")),
       refusals_(lines_per_second),
       troubles_(lines_per_second) {}
 
@@ -47,6 +50,17 @@ void WafReports::on_revoked(bool is_done, Now now) {
 }
 
 void WafReports::on_keys_changed(Now /*now*/) { log_.info("waf_keys_changed"); }
+
+void WafReports::on_issuer(const service::IssuerNews& news, Now now) {
+  if (news.failure.empty())
+    return log_.info("waf_issuer_keys", {{"issuer", news.issuer}, {"keys", news.keys}});
+  issuer_failures_.add();
+  const auto left_out = troubles_.admit(now.mono);
+  if (left_out)
+    log_.warn(
+        "waf_issuer_unavailable",
+        {{"issuer", news.issuer}, {"reason", news.failure}, {"keys", news.keys}, {"left_out", *left_out}});
+}
 
 void WafReports::on_ledger_failed(std::string_view what, Now now) {
   failures_.add();
@@ -79,7 +93,7 @@ std::expected<void, std::string> WafRole::change_secret(const WafConfig& config)
 }
 
 std::expected<void, std::string> WafRole::reconfigure(const Config& config) {
-  node_->reconfigure(make_waf_settings(config));
+  if (auto done = node_->reconfigure(make_waf_settings(config), config.waf->node.issuers); !done) return done;
   return node_->reload_certificate(config.waf->door.certificate, config.waf->door.key);
 }
 

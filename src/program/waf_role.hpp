@@ -22,12 +22,13 @@ class WafReports final : public service::WafObserver {
   void on_answer(const service::WafExchange& exchange, Now now) override;
   void on_revoked(bool is_done, Now now) override;
   void on_keys_changed(Now now) override;
+  void on_issuer(const service::IssuerNews& news, Now now) override;
   void on_ledger_failed(std::string_view what, Now now) override;
 
  private:
   Log& log_;
   metrics::Registry& metrics_;
-  metrics::Counter revocations_, unconfirmed_, failures_;
+  metrics::Counter revocations_, unconfirmed_, failures_, issuer_failures_;
   LineBudget refusals_;  // lines that a stranger can cause
   LineBudget troubles_;
 };

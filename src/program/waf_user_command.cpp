@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -59,6 +60,24 @@ std::vector<waf::Issued> cut_off(WafAccounts& accounts, const char* event, const
   });
 }
 
+// By name, by the "sub" of tokens, or by an identity: the name of a provider's user is long, and its identity
+// is what an operator knows.
+std::expected<waf::User, std::string> find_user(WafAccounts& accounts, const std::string& text) {
+  if (const auto named = accounts.ledger->find_user_by_name(text)) return *named;
+  if (const auto known = accounts.ledger->find_user(text)) return *known;
+  const auto wanted = waf::identity_keys({.impi = text, .impus = {text}});
+  std::vector<waf::User> found;
+  for (waf::User& user : accounts.ledger->users()) {
+    const auto keys = waf::identity_keys(user.identity);
+    if (std::ranges::find_first_of(keys, wanted) != keys.end()) found.push_back(std::move(user));
+  }
+  if (found.empty()) return std::unexpected("there is no user " + text);
+  if (found.size() > 1)
+    return std::unexpected(
+        fmt::format("{} users share the identity {}; give a name, or an id", found.size(), text));
+  return std::move(found.front());
+}
+
 }  // namespace
 
 Answer add_user(WafAccounts& accounts, const UserAddOptions& options, WallTime now) {
@@ -105,17 +124,20 @@ Answer list_users(WafAccounts& accounts, bool as_json) {
 }
 
 Answer remove_user(WafAccounts& accounts, const std::string& name, WallTime now) {
-  const auto user = accounts.ledger->find_user_by_name(name);
-  if (!user) return say_no("there is no user " + name);
+  const auto user = find_user(accounts, name);
+  if (!user) return say_no(user.error());
   const auto ended = accounts.record(make_entry("user_removed", *user, now),
                                      [&] { return accounts.ledger->remove_user(user->id, now); });
-  return accounts.conclude_end("user " + name + " removed, and all that was given to it revoked\n", ended);
+  std::string text = "user " + user->name + " removed, and all that was given to it revoked\n";
+  if (user->password.empty())
+    text += "another identity provider may log it in again; to prevent that, disable it instead\n";
+  return accounts.conclude_end(std::move(text), ended);
 }
 
 // Whoever knew the old one is logged out of everything.
 Answer change_password(WafAccounts& accounts, const UserPasswordOptions& options, WallTime now) {
-  const auto found = accounts.ledger->find_user_by_name(options.name);
-  if (!found) return say_no("there is no user " + options.name);
+  const auto found = find_user(accounts, options.name);
+  if (!found) return say_no(found.error());
   auto hash = make_hash(options.password_file, cost_of(accounts));
   if (!hash) return refuse(hash.error());
   waf::User user = *found;
@@ -126,31 +148,32 @@ Answer change_password(WafAccounts& accounts, const UserPasswordOptions& options
 }
 
 Answer disable_user(WafAccounts& accounts, const std::string& name, WallTime now) {
-  const auto found = accounts.ledger->find_user_by_name(name);
-  if (!found) return say_no("there is no user " + name);
-  if (!found->is_enabled) return say_no("the user " + name + " is disabled already");
+  const auto found = find_user(accounts, name);
+  if (!found) return say_no(found.error());
+  if (!found->is_enabled) return say_no("the user " + found->name + " is disabled already");
   waf::User user = *found;
   user.is_enabled = false;
   const auto ended = cut_off(accounts, "user_disabled", user, now);
-  return accounts.conclude_end("user " + name + " disabled, and all that was given to it revoked\n", ended);
+  return accounts.conclude_end("user " + user.name + " disabled, and all that was given to it revoked\n",
+                               ended);
 }
 
 Answer enable_user(WafAccounts& accounts, const std::string& name, WallTime now) {
-  const auto found = accounts.ledger->find_user_by_name(name);
-  if (!found) return say_no("there is no user " + name);
-  if (found->is_enabled) return say_no("the user " + name + " is enabled already");
+  const auto found = find_user(accounts, name);
+  if (!found) return say_no(found.error());
+  if (found->is_enabled) return say_no("the user " + found->name + " is enabled already");
   waf::User user = *found;
   user.is_enabled = true;
   accounts.record(make_entry("user_enabled", user, now), [&] {
     accounts.ledger->put_user(user);
     return true;
   });
-  return accounts.conclude("user " + name + " enabled; logging in again gives new tokens\n");
+  return accounts.conclude("user " + user.name + " enabled; logging in again gives new tokens\n");
 }
 
 Answer withdraw_consent(WafAccounts& accounts, const WithdrawConsentOptions& options, WallTime now) {
-  const auto user = accounts.ledger->find_user_by_name(options.name);
-  if (!user) return say_no("there is no user " + options.name);
+  const auto user = find_user(accounts, options.name);
+  if (!user) return say_no(user.error());
   if (!accounts.ledger->find_client(options.client)) return say_no("there is no client " + options.client);
   const bool had_consent = accounts.ledger->find_consent(user->id, options.client).has_value();
   waf::AuditEntry entry = make_entry("consent_withdrawn", *user, now);
@@ -160,7 +183,7 @@ Answer withdraw_consent(WafAccounts& accounts, const WithdrawConsentOptions& opt
   return accounts.conclude_end(
       fmt::format("{}; what {} was given by {} is revoked\n",
                   had_consent ? "the consent was withdrawn" : "there was no consent to withdraw",
-                  options.client, options.name),
+                  options.client, user->name),
       ended);
 }
 
@@ -171,10 +194,10 @@ constexpr const char* add_help =
     "Examples:\n"
     "  printf %s wonderland | turnpike user add alice --password-file - --impi alice@ims.example \\\n"
     "    --config turnpike.toml\n";
-constexpr const char* name_help = "what is typed at the login page";
+constexpr const char* name_help = "its name, its id, or an identity";
 
 void describe_add(Command& command, UserAddOptions& options) {
-  command.required_text("NAME", options.name, name_help)
+  command.required_text("NAME", options.name, "what is typed at the login page")
       .text("--password-file", options.password_file,
             "one line, - for standard input; unset: only another identity provider logs the user in")
       .text("--id", options.id, "the \"sub\" of tokens; random if unset")

@@ -63,6 +63,7 @@ epcscf::TokenRefusal to_token_refusal(jose::Refusal refusal) {
     case jose::Refusal::type:
     case jose::Refusal::issuer:
     case jose::Refusal::audience:
+    case jose::Refusal::nonce:
     case jose::Refusal::missing_claim:
       return epcscf::TokenRefusal::invalid;
   }

@@ -11,6 +11,7 @@
 #include "base/source_limiter.hpp"
 #include "service/alarm.hpp"
 #include "waf/endpoints.hpp"
+#include "waf/federated_user.hpp"
 #include "waf/forwarded.hpp"
 #include "waf/server.hpp"
 #include "waf/visit.hpp"
@@ -42,6 +43,7 @@ std::string_view find_endpoint(std::string_view issuer, std::string_view path) {
   static constexpr std::array all{authorization, login, consent,        token,          introspection,
                                   revocation,    jwks,  oauth_metadata, openid_metadata};
   const std::string base{path_of(issuer)};
+  if (path.starts_with(base + std::string{federation})) return "/federation";
   const auto found = std::ranges::find_if(all, [&](std::string_view endpoint) {
     return path == base + std::string{endpoint} || path == std::string{endpoint} + base;
   });
@@ -67,10 +69,19 @@ class WafNode::Impl {
         keys_(std::move(keys)),
         limiter_(settings_.requests_per_second_per_source, random_.next_u64()),
         upkeep_(loop_, [this] { keep_up(); }),
-        look_(loop_, [this] { look_elsewhere(); }) {
-    server_.emplace(settings_.waf, ledger_, keys_);
+        look_(loop_, [this] { look_elsewhere(); }) {}
+  ~Impl() {
+    stop();
+    for (const auto& book : books_) book->close();
   }
-  ~Impl() { stop(); }
+
+  std::expected<void, std::string> open_books() {
+    auto book = make_book(settings_.issuers);
+    if (!book) return std::unexpected("the WAF: " + book.error());
+    books_.push_back(std::move(*book));
+    server_.emplace(settings_.waf, ledger_, keys_, books_.back()->states());
+    return {};
+  }
 
   std::expected<void, std::string> listen() {
     for (const HttpServerSettings& listener : settings_.listeners) {
@@ -86,6 +97,7 @@ class WafNode::Impl {
   void start(RelayPort* relays) {
     relays_ = relays;
     keep_up();
+    books_.back()->warm_up();
     look_elsewhere();
     worker_.start("waf-passwords");
     loop_.start("waf");
@@ -132,13 +144,25 @@ class WafNode::Impl {
     keys_ = *std::move(keys);
     observer_.on_keys_changed(now);
   }
-  void reconfigure(waf::Settings settings) {
+  std::expected<void, std::string> reconfigure(waf::Settings settings, std::vector<IssuerSource> issuers) {
+    std::expected<void, std::string> outcome;
     const auto work = [&] {
+      auto book = make_book(issuers);
+      if (!book) {
+        outcome = std::unexpected(std::move(book.error()));
+        return;
+      }
       settings_.waf = std::move(settings);
-      server_.emplace(settings_.waf, ledger_, keys_);
+      settings_.issuers = std::move(issuers);
+      server_.emplace(settings_.waf, ledger_, keys_, (*book)->states());
+      // An older one stays for as long as somebody waits for its answers.
+      std::erase_if(books_, [](const auto& older) { return older.use_count() == 1; });
+      books_.push_back(std::move(*book));
+      books_.back()->warm_up();
       keep_up();
     };
     if (!loop_.ask(work)) work();  // the loop does not run: nobody else uses the machine
+    return outcome;
   }
 
   std::expected<void, std::string> reload_certificate(const std::string& certificate_file,
@@ -169,9 +193,54 @@ class WafNode::Impl {
   }
   void decide(Call call, Now now) {
     waf::Outcome outcome = server_->on_request(call.request, now.wall, random_);
+    go_on(std::move(call), std::move(outcome), now);
+  }
+  void go_on(Call call, waf::Outcome outcome, Now now) {
     if (auto* check = std::get_if<waf::PasswordCheck>(&outcome.reply))
       return is_checking_ ? wait(std::move(call), now) : check_password(std::move(call), std::move(*check));
+    if (auto* needed = std::get_if<waf::FetchNeeded>(&outcome.reply)) return fetch(std::move(call), *needed);
+    if (auto* made = std::get_if<waf::ProviderCall>(&outcome.reply))
+      return call_provider(std::move(call), std::move(*made));
     finish(call, std::move(outcome), now);
+  }
+
+  using Shared = std::shared_ptr<Call>;  // what waits for an answer is copied
+  void fetch(Call call, const waf::FetchNeeded& needed) {
+    books_.back()->ensure(needed, [this, shared = std::make_shared<Call>(std::move(call))] {
+      const Now now = read_clocks();
+      waf::Outcome outcome = server_->on_fetched(shared->request, now.wall, random_);
+      go_on(std::move(*shared), std::move(outcome), now);
+    });
+  }
+  void call_provider(Call call, waf::ProviderCall made) {
+    const waf::Provider* provider = waf::find_provider(settings_.waf, made.login.provider);
+    HttpRequest request{.method = std::move(made.method),
+                        .url = std::move(made.url),
+                        .fields = std::move(made.fields),
+                        .body = std::move(made.body),
+                        // A provider closes connections that are idle. What it has not answered it has
+                        // not done, as far as it goes: a code that was redeemed all the same is refused.
+                        .is_repeatable = true};
+    const std::string issuer = provider == nullptr ? "" : provider->issuer;
+    books_.back()->send(issuer, std::move(request),
+                        [this, made = std::move(made),
+                         shared = std::make_shared<Call>(std::move(call))](HttpAnswer answer) mutable {
+                          waf::ProviderAnswer told;
+                          if (answer) told = {.status = answer->status, .body = std::move(answer->body)};
+                          on_provider(shared, made, told);
+                        });
+  }
+  void on_provider(const Shared& shared, const waf::ProviderCall& made, const waf::ProviderAnswer& told) {
+    Now now = read_clocks();
+    waf::Outcome outcome = server_->on_provider_answer(shared->request, made, told, true, now.wall, random_);
+    const auto* needed = std::get_if<waf::FetchNeeded>(&outcome.reply);
+    if (needed == nullptr) return go_on(std::move(*shared), std::move(outcome), now);
+    books_.back()->ensure(*needed, [this, shared, made, told] {
+      const Now later = read_clocks();
+      waf::Outcome decided =
+          server_->on_provider_answer(shared->request, made, told, false, later.wall, random_);
+      go_on(std::move(*shared), std::move(decided), later);
+    });
   }
 
   // Passwords are checked one after the other, and each waiting one is decided on anew: those that were sent
@@ -240,6 +309,13 @@ class WafNode::Impl {
   void tell_failure(Now now) {
     if (const auto failure = ledger_.take_failure()) observer_.on_ledger_failed(*failure, now);
   }
+  std::expected<std::shared_ptr<IssuerBook>, std::string> make_book(
+      const std::vector<IssuerSource>& issuers) {
+    return IssuerBook::make(
+        loop_.context(), issuers, settings_.issuer_book,
+        [this](const IssuerNews& news) { observer_.on_issuer(news, read_clocks()); },
+        books_.empty() ? nullptr : books_.back().get());
+  }
 
   WafNodeSettings settings_;
   waf::Ledger& ledger_;
@@ -247,6 +323,7 @@ class WafNode::Impl {
   Loop loop_{};  // outlives what waits for it, and the worker, which answers on it
   SystemRandom random_{};
   waf::KeyRing keys_;
+  std::vector<std::shared_ptr<IssuerBook>> books_{};  // the last one is in force
   std::optional<waf::Server> server_{};
   SourceLimiter limiter_;
   Alarm upkeep_;
@@ -265,6 +342,7 @@ std::expected<std::unique_ptr<WafNode>, std::string> WafNode::open(WafNodeSettin
   auto keys = waf::KeyRing::open(ledger);
   if (!keys) return std::unexpected("the WAF: " + keys.error());
   auto impl = std::make_unique<Impl>(std::move(settings), ledger, std::move(*keys), observer);
+  if (auto opened = impl->open_books(); !opened) return std::unexpected(std::move(opened.error()));
   if (auto listening = impl->listen(); !listening) return std::unexpected(std::move(listening.error()));
   return std::unique_ptr<WafNode>{new WafNode{std::move(impl)}};
 }
@@ -275,7 +353,10 @@ WafNode::~WafNode() = default;
 Loop& WafNode::loop() { return impl_->loop(); }
 void WafNode::start(RelayPort* relays) { impl_->start(relays); }
 void WafNode::stop() { impl_->stop(); }
-void WafNode::reconfigure(waf::Settings settings) { impl_->reconfigure(std::move(settings)); }
+std::expected<void, std::string> WafNode::reconfigure(waf::Settings settings,
+                                                      std::vector<IssuerSource> issuers) {
+  return impl_->reconfigure(std::move(settings), std::move(issuers));
+}
 
 std::expected<void, std::string> WafNode::reload_certificate(const std::string& certificate_file,
                                                              const std::string& key_file) {

@@ -13,6 +13,7 @@
 #include "base/address.hpp"
 #include "base/time.hpp"
 #include "service/http_server.hpp"
+#include "service/issuer_book.hpp"
 #include "service/loop.hpp"
 #include "service/relay_port.hpp"
 #include "waf/ledger.hpp"
@@ -23,6 +24,9 @@ namespace turnpike::service {
 struct WafNodeSettings {
   std::vector<HttpServerSettings> listeners{};  // https, or http on loopback alone
   waf::Settings waf{};
+  // Of the providers, and of those who sign assertions and whose keys the settings do not have.
+  std::vector<IssuerSource> issuers{};
+  IssuerBookSettings issuer_book{};
   std::uint32_t requests_per_second_per_source = 200;  // more are answered with 429
   std::size_t passwords_waiting_max = 32;              // logins that wait for a check; more are told 503
   std::chrono::seconds upkeep_every{60};               // ended records are dropped, keys follow one another
@@ -46,6 +50,8 @@ class WafObserver {
   // Once for each revocation of TURN tokens; not done: not every relay has acknowledged it, or there is none.
   virtual void on_revoked(bool is_done, Now now) = 0;
   virtual void on_keys_changed(Now now) = 0;
+  // Another issuer has other keys than before; or `failure` says why it could not be asked.
+  virtual void on_issuer(const IssuerNews& news, Now now) = 0;
   // The ledger could not be read or written; `what` is a sentence for the operator.
   virtual void on_ledger_failed(std::string_view what, Now now) = 0;
 };
@@ -67,8 +73,9 @@ class WafNode {
   void start(RelayPort* relays);
   void stop();
 
-  // From the thread that has started it: what is decided by from now on. Listeners stay as they are.
-  void reconfigure(waf::Settings settings);
+  // From the thread that has started it: what is decided by from now on, and the issuers that it needs.
+  // Listeners stay as they are. The error is a sentence about a file; then nothing has changed.
+  std::expected<void, std::string> reconfigure(waf::Settings settings, std::vector<IssuerSource> issuers);
   // For connections that begin from now on. The error is a sentence; the old one stays then.
   std::expected<void, std::string> reload_certificate(const std::string& certificate_file,
                                                       const std::string& key_file);

@@ -35,6 +35,13 @@ class Notes final : public WafObserver, public TestNotebook {
   void on_ledger_failed(std::string_view what, Now /*now*/) override {
     note([&] { failures_.emplace_back(what); });
   }
+  void on_issuer(const IssuerNews& news, Now /*now*/) override {
+    note([&] {
+      issuers_.push_back(std::string{news.issuer} + ' ' + std::to_string(news.keys) + ' ' +
+                         std::string{news.failure});
+    });
+  }
+  std::vector<std::string> issuers() { return copy(issuers_); }
   std::vector<std::string> failures() { return copy(failures_); }
   std::vector<std::string> answers() { return copy(answers_); }
   int confirmed() { return copy(confirmed_); }
@@ -42,7 +49,7 @@ class Notes final : public WafObserver, public TestNotebook {
   int key_changes() { return copy(key_changes_); }
 
  private:
-  std::vector<std::string> answers_{}, failures_{};
+  std::vector<std::string> answers_{}, failures_{}, issuers_{};
   int confirmed_ = 0, unconfirmed_ = 0, key_changes_ = 0;
 };
 
@@ -399,7 +406,7 @@ TEST(WafNode, DecidesByItsNewSettings) {
   Site site;
   waf::Settings settings = waf::make_settings();
   settings.issuer = "https://localhost";
-  site.node->reconfigure(std::move(settings));
+  ASSERT_TRUE(site.node->reconfigure(std::move(settings), {}));
   EXPECT_EQ(site.send({.path = "/waf/jwks"}).status, 404U);
   EXPECT_EQ(site.send({.path = "/jwks"}).status, 200U);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "waf/claim_rules.hpp"
 #include "waf/endpoints.hpp"
 #include "waf/redirect_uri.hpp"
 
@@ -87,6 +88,57 @@ void find_turn_problems(const TurnTarget& target, std::vector<std::string>& prob
       problems.push_back(fmt::format("a key of the TURN target {}: {}", name, *problem));
 }
 
+void find_rule_problems(const Provider& provider, std::vector<std::string>& problems) {
+  const auto complain = [&](std::string_view what) {
+    problems.push_back(fmt::format("the provider {}: {}", provider.name, what));
+  };
+  if (provider.rules.empty()) complain("without a rule nobody may log in");
+  for (const ClaimRule& rule : provider.rules) {
+    if (const auto problem = find_template_problem(rule.impi)) complain("the impi of a rule " + *problem);
+    if (rule.impus.empty()) complain("a rule has no impus");
+    for (const std::string& impu : rule.impus)
+      if (const auto problem = find_template_problem(impu)) complain("an impu of a rule " + *problem);
+    // What a claim alone says could be anybody's.
+    if (!names_domain(rule.impi) && provider.impis.empty())
+      complain("the impi of a rule has no @ of its own: impis has to say which ones the provider may name");
+    for (const ClaimCondition& condition : rule.conditions)
+      if (condition.claim.empty() || condition.claim == "/" || condition.values.empty())
+        complain("a condition names a claim and a value");
+  }
+}
+
+void find_provider_problems(const Settings& settings, std::vector<std::string>& problems) {
+  std::set<std::string, std::less<>> names, issuers{settings.issuer};
+  const auto is_name = [](std::string_view text) {
+    return !text.empty() && text.size() <= 32 && std::ranges::all_of(text, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    });
+  };
+  for (const Provider& provider : settings.providers) {
+    const auto complain = [&](std::string_view what) {
+      problems.push_back(fmt::format("the provider {}: {}", provider.name, what));
+    };
+    if (!is_name(provider.name)) complain("its name has 1 to 32 of a-z, 0-9 and -");
+    if (!names.insert(provider.name).second) complain("the name occurs twice");
+    if (!is_reachable_uri(provider.issuer)) complain("its issuer is an https URL, or http to loopback");
+    if (!issuers.insert(provider.issuer).second) complain("the issuer occurs twice");
+    if (provider.client_id.empty()) complain("it has no client_id");
+    const bool has_secret = provider.method == ClientMethod::client_secret_basic ||
+                            provider.method == ClientMethod::client_secret_post;
+    if (has_secret == provider.client_secret.empty())
+      complain(fmt::format("the method {} {}", to_string(provider.method),
+                           has_secret ? "needs a client_secret" : "has no client_secret"));
+    const auto scope = parse_scope(provider.scope);
+    if (!scope || !scope->contains("openid")) complain("its scope has openid");
+    find_rule_problems(provider, problems);
+  }
+  for (const AssertionIssuer& issuer : settings.assertion_issuers)
+    if (!issuers.insert(issuer.issuer).second)
+      problems.push_back(fmt::format("the issuer {} occurs twice", issuer.issuer));
+  if (!settings.offers_passwords && settings.providers.empty())
+    problems.emplace_back("without passwords and providers nobody can log in");
+}
+
 }  // namespace
 
 std::vector<std::string> find_problems(const Client& client) {
@@ -146,6 +198,7 @@ std::vector<std::string> find_problems(const Settings& settings) {
     if (!names.insert(target.token.server_name).second)
       problems.push_back(fmt::format("the audience {} occurs twice", target.token.server_name));
   }
+  find_provider_problems(settings, problems);
   return problems;
 }
 

@@ -7,6 +7,7 @@
 #include "waf/endpoints.hpp"
 #include "waf/lockout.hpp"
 #include "waf/pages.hpp"
+#include "waf/provider_login.hpp"
 
 namespace turnpike::waf {
 namespace {
@@ -36,9 +37,18 @@ std::string authorization_uri(const Visit& visit, std::string_view query) {
   return visit.settings.issuer + std::string{endpoint::authorization} + '?' + std::string{query};
 }
 
-std::string other_user_uri(const Visit& visit, std::string_view query) {
-  const auto is_prompt = [](std::string_view pair) { return pair.starts_with("prompt="); };
-  return authorization_uri(visit, without(query, is_prompt) + "&prompt=login");
+// Each of them leads to the same request again, with the provider named.
+std::vector<ProviderLink> list_providers(const Visit& visit, std::string_view query) {
+  const auto is_choice = [](std::string_view pair) { return pair.starts_with("identity_provider="); };
+  const std::string uri = authorization_uri(visit, without(query, is_choice));
+  std::vector<ProviderLink> links;
+  for (const Provider& provider : visit.settings.providers)
+    links.push_back({provider.title, uri + "&identity_provider=" + provider.name});
+  return links;
+}
+
+bool has_choice(const Settings& settings) {
+  return settings.offers_passwords || settings.providers.size() > 1;
 }
 
 Response show_login(Visit& visit, const AuthorizationRequest& request, std::string_view query,
@@ -50,9 +60,14 @@ Response show_login(Visit& visit, const AuthorizationRequest& request, std::stri
                                    .redirect_uri = request.redirect_uri,
                                    .query = query,
                                    .mark = make_mark(visit, browser, "login", query)},
-                                  name, problem, status);
+                                  list_providers(visit, query), name, problem, status);
   std::ranges::move(cookies, std::back_inserter(page.fields));
   return page;
+}
+
+// The name of a provider's user is a number, as a rule: the identity tells more.
+std::string shown_name(const User& user) {
+  return user.password.empty() && !user.identity.impi.empty() ? user.identity.impi : user.name;
 }
 
 Response show_consent(Visit& visit, const AuthorizationRequest& request, std::string_view query,
@@ -66,7 +81,7 @@ Response show_consent(Visit& visit, const AuthorizationRequest& request, std::st
                          .redirect_uri = request.redirect_uri,
                          .query = query,
                          .mark = make_mark(visit, browser, "consent " + session.user, query)},
-                        user ? user->name : session.user, request.scope, other_user_uri(visit, query));
+                        user ? shown_name(*user) : session.user, request.scope, other_user_uri(visit, query));
   std::ranges::move(cookies, std::back_inserter(page.fields));
   return page;
 }
@@ -89,7 +104,14 @@ void give_consent(Visit& visit, const AuthorizationRequest& request, const Sessi
 
 }  // namespace
 
-Response answer_authorization(Visit& visit) {
+std::string other_user_uri(const Visit& visit, std::string_view query) {
+  const auto is_choice = [](std::string_view pair) {
+    return pair.starts_with("prompt=") || pair.starts_with("identity_provider=");
+  };
+  return authorization_uri(visit, without(query, is_choice) + "&prompt=login");
+}
+
+Reply answer_authorization(Visit& visit) {
   const std::string& query = visit.request.query;
   const auto request = read_authorization_request(visit, query);
   if (!request) return request.error();
@@ -99,6 +121,9 @@ Response answer_authorization(Visit& visit) {
     if (is_silent)
       return redirect_with_error(visit, *request,
                                  {Error::login_required, "nobody is logged in in this browser"});
+    if (request->provider != nullptr) return ask_provider(visit, *request->provider, *request, query);
+    if (!has_choice(visit.settings))
+      return ask_provider(visit, visit.settings.providers.front(), *request, query);
     return show_login(visit, *request, query);
   }
   if (needs_consent(visit, *request, *session)) {
@@ -118,6 +143,8 @@ Reply answer_login(Visit& visit) {
   if (!is_own_form(visit, *form, "login", query)) return refuse_foreign_form(visit);
   const auto request = read_authorization_request(visit, query);
   if (!request) return request.error();
+  if (!visit.settings.offers_passwords)
+    return show_login_problem(visit, query, "There is no login with a password here.", 403);
   const std::string_view name = form->find("name"), password = form->find("password");
   const Limits& limits = visit.settings.limits;
   if (name.empty() || name.size() > limits.name_bytes_max || password.size() > limits.password_bytes_max)
@@ -151,6 +178,21 @@ Response answer_password(Visit& visit, const PasswordCheck& check, bool is_right
   const auto request = read_authorization_request(visit, check.query);
   if (!request) return request.error();
   return show_login(visit, *request, check.query, check.name, wrong, 403);
+}
+
+Response show_login_problem(Visit& visit, std::string_view query, std::string_view problem, unsigned status) {
+  const auto request = read_authorization_request(visit, query);
+  if (!request) return request.error();
+  if (has_choice(visit.settings)) return show_login(visit, *request, query, {}, problem, status);
+  return make_error_page(visit.settings, problem, status, authorization_uri(visit, query));
+}
+
+Response refuse_cancelled(Visit& visit, const AuthorizationRequest& request, std::string_view query,
+                          std::string_view provider_title) {
+  if (has_choice(visit.settings))
+    return show_login(visit, request, query, {},
+                      "You have not logged in at " + std::string{provider_title} + '.', 403);
+  return redirect_with_error(visit, request, {Error::access_denied, "the user has not logged in"});
 }
 
 Response begin_session(Visit& visit, std::string_view user, std::string_view query) {

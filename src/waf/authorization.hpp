@@ -4,24 +4,15 @@
 // worker and comes back with the answer.
 
 #include <string>
-#include <variant>
+#include <string_view>
 
-#include "base/secret.hpp"
+#include "waf/authorization_request.hpp"
+#include "waf/reply.hpp"
 #include "waf/visit.hpp"
 
 namespace turnpike::waf {
 
-struct PasswordCheck {
-  Secret password{};
-  std::string stored{};  // for matches_password()
-  // What is needed to go on; for answer_password() alone.
-  std::string user{};   // empty: there is none of this name, and the check is for the sake of its time
-  std::string name{};   // as it was typed
-  std::string query{};  // the authorization request
-};
-using Reply = std::variant<Response, PasswordCheck>;
-
-Response answer_authorization(Visit& visit);
+Reply answer_authorization(Visit& visit);
 Reply answer_login(Visit& visit);
 // `visit` has the request that led to the check.
 Response answer_password(Visit& visit, const PasswordCheck& check, bool is_right);
@@ -30,5 +21,14 @@ Response answer_consent(Visit& visit);
 // For who was logged in otherwise, by another identity provider: opens a session in this browser and goes on
 // with the authorization request. Refused with a page where the user is none, or is disabled.
 Response begin_session(Visit& visit, std::string_view user, std::string_view query);
+
+// Where a login at a provider has failed: the login page, to try again or otherwise; or a page that says what
+// is wrong, where there is no other way to log in.
+Response show_login_problem(Visit& visit, std::string_view query, std::string_view problem, unsigned status);
+// The same, where the user has not wanted to: without another way it is the client that is told.
+Response refuse_cancelled(Visit& visit, const AuthorizationRequest& request, std::string_view query,
+                          std::string_view provider_title);
+// The same authorization request, for somebody else.
+std::string other_user_uri(const Visit& visit, std::string_view query);
 
 }  // namespace turnpike::waf

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "waf/federated_user.hpp"
 #include "waf/pages.hpp"
 #include "waf/redirect_uri.hpp"
 #include "waf/targets.hpp"
@@ -73,6 +74,13 @@ std::optional<Refusal> read_wishes(const Visit& visit, const Form& form, Authori
   constexpr std::array<std::string_view, 4> prompts{"", "none", "login", "consent"};
   if (std::ranges::find(prompts, request.prompt) == prompts.end())
     return invalid("prompt is none, login or consent");
+  if (form.find("login_hint").size() > visit.settings.limits.name_bytes_max)
+    return invalid("the login_hint is too long");
+  request.login_hint = form.find("login_hint");
+  if (form.has("identity_provider")) {
+    request.provider = find_provider(visit.settings, form.find("identity_provider"));
+    if (request.provider == nullptr) return invalid("the identity_provider is not known");
+  }
   return std::nullopt;
 }
 

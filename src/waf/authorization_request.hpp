@@ -19,7 +19,9 @@ struct AuthorizationRequest {
   Scope scope{};
   Scope audiences{};
   std::string jkt{};
-  std::string prompt{};  // "", "none", "login" or "consent"
+  std::string prompt{};                // "", "none", "login" or "consent"
+  std::string login_hint{};            // OpenID Connect Core section 3.1.2.1: for a provider
+  const Provider* provider = nullptr;  // that is to log the user in; null: not chosen yet
 };
 
 // The answer where it is refused: a page where the redirect cannot be trusted, else a redirect with the

@@ -41,10 +41,6 @@ std::string make_known(const Settings& settings, std::string_view name, std::str
   return std::string{salt} + '.' + to_base64url(Bytes{mark}.first(mark_size));
 }
 
-std::optional<std::string_view> find_browser(const Visit& visit) {
-  return visit.request.find_cookie(cookie_name(visit.settings, "waf_browser"));
-}
-
 }  // namespace
 
 std::optional<Session> find_session(const Visit& visit) {
@@ -66,6 +62,10 @@ Session open_session(Visit& visit, std::string_view user, Response& response) {
   visit.ledger.open_session(session, visit.settings.limits.sessions_per_user_max);
   response.fields.emplace_back("Set-Cookie", format_cookie(visit.settings, "waf_session", name));
   return session;
+}
+
+std::optional<std::string_view> find_browser(const Visit& visit) {
+  return visit.request.find_cookie(cookie_name(visit.settings, "waf_browser"));
 }
 
 std::string ensure_browser(Visit& visit, Fields& fields) {

@@ -14,8 +14,9 @@ std::optional<Session> find_session(const Visit& visit);
 // Opens one with a new name, whatever cookie was there (session fixation), and sets the cookie.
 Session open_session(Visit& visit, std::string_view user, Response& response);
 
-// The browser's own random name, made and set where it has none.
+// The browser's own random name made and set where it has none.
 std::string ensure_browser(Visit& visit, Fields& fields);
+std::optional<std::string_view> find_browser(const Visit& visit);
 
 // Marks the browser as one in which this name has logged in, for a year; and whether it is one.
 void remember_browser(Visit& visit, std::string_view name, Fields& fields);

@@ -9,6 +9,8 @@ namespace turnpike::waf::endpoint {
 inline constexpr std::string_view authorization = "/authorize";
 inline constexpr std::string_view login = "/login";
 inline constexpr std::string_view consent = "/consent";
+// With the name of a provider behind it: where its answers come back to.
+inline constexpr std::string_view federation = "/federation/";
 inline constexpr std::string_view token = "/token";
 inline constexpr std::string_view introspection = "/introspect";
 inline constexpr std::string_view revocation = "/revoke";

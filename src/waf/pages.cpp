@@ -13,13 +13,17 @@ namespace {
 constexpr std::string_view style =
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:26rem;margin:3rem auto;padding:0 "
     "1rem;color:#111;background:#fff}"
-    "label{display:block;margin-top:1rem}"
+    "label{display:block;margin:1rem 0 .25rem}"
     "input,button{font:inherit;box-sizing:border-box;padding:.5rem;border:1px solid "
     "#555;border-radius:.25rem}"
     "input{width:100%}"
     "button{margin:1rem .5rem 0 0;padding:.5rem 1.25rem;background:#fff;color:#111}"
     "button.first{background:#0b5394;color:#fff;border-color:#0b5394}"
-    ":focus-visible{outline:3px solid #f5a623;outline-offset:2px}"
+    "h2{font-size:1rem;margin:2rem 0 .5rem}"
+    ".ways{list-style:none;margin:0;padding:0}"
+    ".way{display:block;margin-top:.5rem;padding:.5rem 1.25rem;border:1px solid "
+    "#555;border-radius:.25rem;background:#fff;color:#111;text-align:center;text-decoration:none}"
+    ":focus-visible{outline:3px solid #b45309;outline-offset:2px}"
     ".problem{border-left:.25rem solid #b00020;padding:.25rem .75rem;color:#8a0018}";
 
 const std::string& style_source() {
@@ -47,7 +51,8 @@ Response make_page(const Settings& settings, unsigned status, std::string_view h
            style_source(), forms)},
       {"X-Frame-Options", "DENY"},
       {"X-Content-Type-Options", "nosniff"},
-      {"Referrer-Policy", "no-referrer"}};
+      // Not "no-referrer": with it, browsers send the forms with "Origin: null".
+      {"Referrer-Policy", "same-origin"}};
   response.body = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -73,26 +78,40 @@ std::string format_form_start(const PageContext& page, std::string_view path) {
 
 std::string_view name_of(const Client& client) { return client.name.empty() ? client.id : client.name; }
 
+std::string format_password_form(const PageContext& page, std::string_view name) {
+  return fmt::format(
+      "{}<label for=\"name\">Name</label>\n"
+      "<input id=\"name\" name=\"name\" value=\"{}\" autocomplete=\"username\" autocapitalize=\"none\" "
+      "spellcheck=\"false\" maxlength=\"{}\" required{}>\n"
+      "<label for=\"password\">Password</label>\n"
+      "<input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" "
+      "maxlength=\"{}\" required{}>\n"
+      "<button class=\"first\" type=\"submit\">Log in</button>\n</form>\n",
+      format_form_start(page, endpoint::login), escape_markup(name), page.settings.limits.name_bytes_max,
+      name.empty() ? " autofocus" : "", page.settings.limits.password_bytes_max,
+      name.empty() ? "" : " autofocus");
+}
+
+// Links: a form would be held against the policy at each redirect on the way to a page of the provider.
+std::string format_providers(const std::vector<ProviderLink>& providers, bool are_others) {
+  if (providers.empty()) return "";
+  std::string content =
+      are_others ? "<h2>Or with another account</h2>\n<ul class=\"ways\">\n" : "<ul class=\"ways\">\n";
+  for (const ProviderLink& provider : providers)
+    content += fmt::format("<li><a class=\"way\" href=\"{}\">Log in with {}</a></li>\n",
+                           escape_markup(provider.uri), escape_markup(provider.title));
+  return content + "</ul>\n";
+}
+
 }  // namespace
 
-Response make_login_page(const PageContext& page, std::string_view name, std::string_view problem,
-                         unsigned status) {
-  return make_page(
-      page.settings, status, "Log in",
-      fmt::format(
-          "{}<p>to go on to <strong>{}</strong></p>\n{}"
-          "<label for=\"name\">Name</label>\n"
-          "<input id=\"name\" name=\"name\" value=\"{}\" autocomplete=\"username\" autocapitalize=\"none\" "
-          "spellcheck=\"false\" maxlength=\"{}\" required{}>\n"
-          "<label for=\"password\">Password</label>\n"
-          "<input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" "
-          "maxlength=\"{}\" required{}>\n"
-          "<button class=\"first\" type=\"submit\">Log in</button>\n</form>\n",
-          format_problem(problem), escape_markup(name_of(page.client)),
-          format_form_start(page, endpoint::login), escape_markup(name), page.settings.limits.name_bytes_max,
-          name.empty() ? " autofocus" : "", page.settings.limits.password_bytes_max,
-          name.empty() ? "" : " autofocus"),
-      page.redirect_uri);
+Response make_login_page(const PageContext& page, const std::vector<ProviderLink>& providers,
+                         std::string_view name, std::string_view problem, unsigned status) {
+  std::string content = fmt::format("{}<p>to go on to <strong>{}</strong></p>\n", format_problem(problem),
+                                    escape_markup(name_of(page.client)));
+  if (page.settings.offers_passwords) content += format_password_form(page, name);
+  content += format_providers(providers, page.settings.offers_passwords);
+  return make_page(page.settings, status, "Log in", content, page.redirect_uri);
 }
 
 Response make_consent_page(const PageContext& page, std::string_view user_name, const Scope& scope,
@@ -115,10 +134,13 @@ Response make_consent_page(const PageContext& page, std::string_view user_name, 
       page.redirect_uri);
 }
 
-Response make_error_page(const Settings& settings, std::string_view problem, unsigned status) {
-  return make_page(
-      settings, status, "This did not work",
-      fmt::format("{}<p>Go back to the application and try again.</p>\n", format_problem(problem)));
+Response make_error_page(const Settings& settings, std::string_view problem, unsigned status,
+                         std::string_view retry_uri) {
+  const std::string next =
+      retry_uri.empty()
+          ? "<p>Go back to the application and try again.</p>\n"
+          : fmt::format("<p><a class=\"way\" href=\"{}\">Try again</a></p>\n", escape_markup(retry_uri));
+  return make_page(settings, status, "This did not work", format_problem(problem) + next);
 }
 
 }  // namespace turnpike::waf

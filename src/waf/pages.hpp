@@ -19,11 +19,17 @@ struct PageContext {
   std::string_view mark{};          // that the form was made here, for this browser
 };
 
-Response make_login_page(const PageContext& page, std::string_view name, std::string_view problem = {},
-                         unsigned status = 200);
+struct ProviderLink {
+  std::string title{};
+  std::string uri{};
+};
+// With the form for a password, where there is such a login, and a link to each provider.
+Response make_login_page(const PageContext& page, const std::vector<ProviderLink>& providers,
+                         std::string_view name, std::string_view problem = {}, unsigned status = 200);
 Response make_consent_page(const PageContext& page, std::string_view user_name, const Scope& scope,
                            std::string_view other_user_uri);
-// 400 unless said otherwise.
-Response make_error_page(const Settings& settings, std::string_view problem, unsigned status = 400);
+// With a link to try again, where there is one; else the way back is the application's.
+Response make_error_page(const Settings& settings, std::string_view problem, unsigned status = 400,
+                         std::string_view retry_uri = {});
 
 }  // namespace turnpike::waf

@@ -7,6 +7,7 @@
 #include "waf/endpoints.hpp"
 #include "waf/metadata.hpp"
 #include "waf/pages.hpp"
+#include "waf/provider_login.hpp"
 #include "waf/refusal.hpp"
 #include "waf/token_endpoint.hpp"
 #include "waf/token_status.hpp"
@@ -39,8 +40,12 @@ struct Server::Route {
   Reply (*answer)(Visit& visit, const Server& server);
 };
 
-Server::Server(Settings settings, Ledger& ledger, const KeyRing& keys)
-    : settings_(std::move(settings)), ledger_(ledger), keys_(keys), metadata_(format_metadata(settings_)) {
+Server::Server(Settings settings, Ledger& ledger, const KeyRing& keys, const IssuerStates& issuers)
+    : settings_(std::move(settings)),
+      ledger_(ledger),
+      keys_(keys),
+      issuers_(issuers),
+      metadata_(format_metadata(settings_)) {
   check(settings_.key.size() >= 32, "the WAF's key has at least 32 bytes");
 }
 
@@ -55,6 +60,8 @@ const Server::Route* Server::find_route(std::string_view path) const {
             [](Visit& visit, const Server&) -> Reply { return answer_login(visit); }},
       Route{endpoint::consent, "POST", Access::own_origin, Audience::people,
             [](Visit& visit, const Server&) -> Reply { return answer_consent(visit); }},
+      Route{endpoint::federation, "GET", Access::own_origin, Audience::people,
+            [](Visit& visit, const Server&) -> Reply { return answer_provider_callback(visit); }},
       Route{endpoint::token, "POST", Access::configured, Audience::programs,
             [](Visit& visit, const Server&) -> Reply { return answer_token_request(visit); }},
       Route{endpoint::revocation, "POST", Access::configured, Audience::programs,
@@ -71,6 +78,9 @@ const Server::Route* Server::find_route(std::string_view path) const {
   // behind.
   const std::string_view base = endpoint::path_of(settings_.issuer);
   const auto is_at = [&](const Route& route) {
+    if (route.path == endpoint::federation)
+      return path.starts_with(base) && path.substr(base.size()).starts_with(route.path) &&
+             !path.substr(base.size() + route.path.size()).contains('/');
     const bool is_before = route.path == endpoint::oauth_metadata;
     const std::string_view first = is_before ? route.path : base, second = is_before ? base : route.path;
     return path.size() == first.size() + second.size() && path.starts_with(first) && path.ends_with(second);
@@ -80,6 +90,14 @@ const Server::Route* Server::find_route(std::string_view path) const {
 }
 
 Outcome Server::on_request(const Request& request, WallTime now, Random& random) const {
+  return decide(request, true, now, random);
+}
+
+Outcome Server::on_fetched(const Request& request, WallTime now, Random& random) const {
+  return decide(request, false, now, random);
+}
+
+Outcome Server::decide(const Request& request, bool may_fetch, WallTime now, Random& random) const {
   const Route* route = find_route(request.path);
   if (route == nullptr) return {.reply = answer_plain(404, "There is nothing here.")};
   if (request.method == "OPTIONS" && route->access != Access::own_origin)
@@ -87,7 +105,7 @@ Outcome Server::on_request(const Request& request, WallTime now, Random& random)
   if (request.method != route->method)
     return {.reply = answer_plain(405, "This takes " + std::string{route->method} + " alone.",
                                   {{"Allow", std::string{route->method}}})};
-  Outcome outcome = answer(request, route->audience, now, random,
+  Outcome outcome = answer(request, route->audience, may_fetch, now, random,
                            [&](Visit& visit) { return route->answer(visit, *this); });
   if (auto* response = std::get_if<Response>(&outcome.reply)) add_cors(request, *route, *response);
   return outcome;
@@ -95,21 +113,22 @@ Outcome Server::on_request(const Request& request, WallTime now, Random& random)
 
 Outcome Server::on_password(const Request& request, const PasswordCheck& check, bool is_right, WallTime now,
                             Random& random) const {
-  return answer(request, Audience::people, now, random,
+  return answer(request, Audience::people, false, now, random,
                 [&](Visit& visit) -> Reply { return answer_password(visit, check, is_right); });
 }
 
-Outcome Server::on_user(const Request& request, std::string_view user, std::string_view query, WallTime now,
-                        Random& random) const {
-  return answer(request, Audience::people, now, random,
-                [&](Visit& visit) -> Reply { return begin_session(visit, user, query); });
+Outcome Server::on_provider_answer(const Request& request, const ProviderCall& call,
+                                   const ProviderAnswer& told, bool may_fetch, WallTime now,
+                                   Random& random) const {
+  return answer(request, Audience::people, may_fetch, now, random,
+                [&](Visit& visit) -> Reply { return answer_provider_call(visit, call, told); });
 }
 
 // What a request changes is kept as a whole, with what the audit trail has of it, or not at all: then nothing
 // was decided, and nothing that was made of it leaves.
-Outcome Server::answer(const Request& request, Audience audience, WallTime now, Random& random,
-                       FunctionRef<Reply(Visit&)> decide) const {
-  Visit visit = make_visit(request, now, random);
+Outcome Server::answer(const Request& request, Audience audience, bool may_fetch, WallTime now,
+                       Random& random, FunctionRef<Reply(Visit&)> decide) const {
+  Visit visit = make_visit(request, may_fetch, now, random);
   ledger_.begin();
   Outcome outcome{.reply = decide(visit)};
   if (!visit.audited.empty()) ledger_.append_audit(visit.audited);
@@ -128,13 +147,15 @@ Outcome Server::answer(const Request& request, Audience audience, WallTime now, 
   return outcome;
 }
 
-Visit Server::make_visit(const Request& request, WallTime now, Random& random) const {
+Visit Server::make_visit(const Request& request, bool may_fetch, WallTime now, Random& random) const {
   return {.settings = settings_,
           .ledger = ledger_,
           .keys = keys_,
+          .issuers = issuers_,
           .request = request,
           .now = now,
-          .random = random};
+          .random = random,
+          .may_fetch = may_fetch};
 }
 
 bool Server::is_allowed_origin(std::string_view origin) const {

@@ -17,29 +17,34 @@
 #include "waf/key_ring.hpp"
 #include "waf/ledger.hpp"
 #include "waf/message.hpp"
+#include "waf/reply.hpp"
 #include "waf/settings.hpp"
 
 namespace turnpike::waf {
 
 struct Outcome {
-  Reply reply{};  // the answer, or a password to check first: then on_password() has the answer
+  Reply reply{};  // the answer, or what has to be done before there is one
   std::vector<credentials::Revocation> revocations{};
   std::optional<std::string> failure{};  // of the ledger, for the log; the answer is 503
 };
 
 class Server {
  public:
-  // Ledger and keys outlive the server.
-  Server(Settings settings, Ledger& ledger, const KeyRing& keys);
+  // Ledger, keys and issuers outlive the server. The issuers are what the shell has fetched of the providers
+  // and of those who sign assertions.
+  Server(Settings settings, Ledger& ledger, const KeyRing& keys, const IssuerStates& issuers);
 
   [[nodiscard]] Outcome on_request(const Request& request, WallTime now, Random& random) const;
   // The same request again, once its password was checked.
   [[nodiscard]] Outcome on_password(const Request& request, const PasswordCheck& check, bool is_right,
                                     WallTime now, Random& random) const;
-  // The same request again, whose user another identity provider has logged in; `query` is that of the
-  // authorization request that the login was for.
-  [[nodiscard]] Outcome on_user(const Request& request, std::string_view user, std::string_view query,
-                                WallTime now, Random& random) const;
+  // The same request again, after what it needed was fetched, or could not be.
+  [[nodiscard]] Outcome on_fetched(const Request& request, WallTime now, Random& random) const;
+  // What a provider has answered to the call that the request led to. `may_fetch`: the keys of the provider
+  // may be too old; false after they were fetched, or could not be.
+  [[nodiscard]] Outcome on_provider_answer(const Request& request, const ProviderCall& call,
+                                           const ProviderAnswer& told, bool may_fetch, WallTime now,
+                                           Random& random) const;
 
   [[nodiscard]] const Settings& settings() const { return settings_; }
 
@@ -47,9 +52,10 @@ class Server {
   struct Route;
   enum class Audience : std::uint8_t { people, programs };  // who reads the answer where there is none
   [[nodiscard]] const Route* find_route(std::string_view path) const;
-  [[nodiscard]] Visit make_visit(const Request& request, WallTime now, Random& random) const;
-  [[nodiscard]] Outcome answer(const Request& request, Audience audience, WallTime now, Random& random,
-                               FunctionRef<Reply(Visit&)> decide) const;
+  [[nodiscard]] Outcome decide(const Request& request, bool may_fetch, WallTime now, Random& random) const;
+  [[nodiscard]] Visit make_visit(const Request& request, bool may_fetch, WallTime now, Random& random) const;
+  [[nodiscard]] Outcome answer(const Request& request, Audience audience, bool may_fetch, WallTime now,
+                               Random& random, FunctionRef<Reply(Visit&)> decide) const;
   [[nodiscard]] bool is_allowed_origin(std::string_view origin) const;
   void add_cors(const Request& request, const Route& route, Response& response) const;
   [[nodiscard]] Response answer_preflight(const Request& request, const Route& route) const;
@@ -57,6 +63,7 @@ class Server {
   Settings settings_;
   Ledger& ledger_;
   const KeyRing& keys_;
+  const IssuerStates& issuers_;
   std::string metadata_;
 };
 

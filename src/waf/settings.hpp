@@ -18,6 +18,7 @@
 #include "jose/limits.hpp"
 #include "waf/form.hpp"
 #include "waf/ledger.hpp"
+#include "waf/provider.hpp"
 
 namespace turnpike::waf {
 
@@ -46,7 +47,7 @@ struct TurnTarget {
 // with a pool of identities.
 struct AssertionIssuer {
   std::string issuer{};
-  jose::KeySet keys{};
+  jose::KeySet keys{};  // empty: they are fetched
   jose::AlgorithmSet algorithms = jose::public_key_algorithms;
   // Private identities that it may name in the claims "impi" and "impus"; "*" stands for any text. Empty: it
   // names users of ours in "sub".
@@ -74,11 +75,14 @@ struct Limits {
   FormLimits form{};
   std::size_t query_bytes_max = 8192;  // of an authorization request
   std::size_t state_bytes_max = 1024;
+  // Of an authorization request that a provider's login is for: it travels there and back.
+  std::size_t provider_query_bytes_max = 2048;
   std::size_t scope_tokens_max = 16;
   std::size_t targets_max = 4;  // resource and audience together
   std::size_t password_bytes_max = 1024;
   std::size_t name_bytes_max = 255;
   std::size_t sessions_per_user_max = 20;  // browsers; then the oldest one is logged out
+  std::size_t users_max = 1'000'000;       // then providers bring no new ones
   std::size_t families_per_user_max = 50;  // authorizations; then the oldest one is revoked
   jose::Limits jose{};
 };
@@ -112,6 +116,8 @@ struct Settings {
       {"ims", "register your phone number and make calls"},
       {"turn", "use the relays that calls need behind a firewall"}};
   std::vector<AssertionIssuer> assertion_issuers{};
+  std::vector<Provider> providers{};        // in the order of the login page
+  bool offers_passwords = true;             // false: providers alone log users in
   std::vector<std::string> cors_origins{};  // of pages that may call the token endpoint
   std::vector<IpPrefix> trusted_proxies{};  // whose X-Forwarded-For is believed
   // At least 32 random bytes. What is derived from it: nonces of DPoP, marks of forms, opaque TURN subjects.

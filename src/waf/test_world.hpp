@@ -115,7 +115,7 @@ struct World {
     if (change) change(settings);
     add_accounts(ledger, settings, random);
     ring.rotate(ledger, settings.keys, settings.lifetimes.access_token, now);
-    server.emplace(std::move(settings), ledger, ring);
+    server.emplace(std::move(settings), ledger, ring, issuers);
   }
 
   Response send(const Request& request) {
@@ -124,6 +124,19 @@ struct World {
       ++password_checks;
       outcome =
           server->on_password(request, *check, matches_password(check->password, check->stored), now, random);
+    }
+    if (const auto* needed = std::get_if<FetchNeeded>(&outcome.reply)) {
+      if (on_fetch) on_fetch(*needed);
+      outcome = server->on_fetched(request, now, random);
+    }
+    while (const auto* made = std::get_if<ProviderCall>(&outcome.reply)) {
+      const ProviderCall call = *made;
+      const ProviderAnswer answer = on_call ? on_call(call) : ProviderAnswer{};
+      outcome = server->on_provider_answer(request, call, answer, true, now, random);
+      if (const auto* needed = std::get_if<FetchNeeded>(&outcome.reply)) {
+        if (on_fetch) on_fetch(*needed);
+        outcome = server->on_provider_answer(request, call, answer, false, now, random);
+      }
     }
     revocations = std::move(outcome.revocations);
     return std::get<Response>(outcome.reply);
@@ -190,6 +203,9 @@ struct World {
   SeededRandom random{7};
   WallTime now{std::chrono::seconds{1'800'000'000}};
   KeyRing ring = *KeyRing::open(ledger);
+  IssuerStates issuers{};
+  std::function<void(const FetchNeeded&)> on_fetch{};            // changes `issuers`
+  std::function<ProviderAnswer(const ProviderCall&)> on_call{};  // null: nobody answers
   std::optional<Server> server;
   IpAddress remote = IpAddress::v4({192, 0, 2, 1});
   Response last{};

@@ -1,6 +1,7 @@
 #include "waf/token_endpoint.hpp"
 
 #include "waf/endpoints.hpp"
+#include "waf/foreign_token.hpp"
 
 namespace turnpike::waf {
 namespace {
@@ -42,7 +43,9 @@ TokenAnswer answer_grant(Visit& visit) {
 
 }  // namespace
 
-Response answer_token_request(Visit& visit) {
+Reply answer_token_request(Visit& visit) {
+  if (visit.may_fetch)
+    if (auto needed = find_needed_keys(visit)) return std::move(*needed);
   const auto granted = answer_grant(visit);
   Response response = granted ? answer_json(*granted) : answer(granted.error());
   // RFC 9449 section 8.2: a newer nonce comes with each answer.

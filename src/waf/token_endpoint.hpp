@@ -7,11 +7,12 @@
 #include "waf/client_login.hpp"
 #include "waf/dpop.hpp"
 #include "waf/form.hpp"
+#include "waf/reply.hpp"
 #include "waf/visit.hpp"
 
 namespace turnpike::waf {
 
-Response answer_token_request(Visit& visit);
+Reply answer_token_request(Visit& visit);
 
 // What each grant is handed: the client is known, and may use it.
 struct TokenRequest {

@@ -6,6 +6,7 @@
 #include "jose/json.hpp"
 #include "waf/assertion.hpp"
 #include "waf/endpoints.hpp"
+#include "waf/foreign_token.hpp"
 #include "waf/mint.hpp"
 #include "waf/own_token.hpp"
 #include "waf/token_endpoint.hpp"
@@ -17,6 +18,9 @@ using nlohmann::json;
 
 constexpr std::string_view access_token_type = "urn:ietf:params:oauth:token-type:access_token";
 constexpr std::string_view jwt_type = "urn:ietf:params:oauth:token-type:jwt";
+constexpr std::string_view id_token_type = "urn:ietf:params:oauth:token-type:id_token";
+constexpr std::string_view issued_type =
+    R"(,"issued_token_type":"urn:ietf:params:oauth:token-type:access_token")";
 constexpr std::size_t impus_max = 32;
 
 // RFC 8693 section 2.2.2: a subject_token that is not acceptable makes the request an invalid one.
@@ -56,8 +60,8 @@ std::optional<Refusal> check_exchange(const Form& form) {
   const auto refused = [](std::string_view why) { return refuse(why).error(); };
   if (!form.has("subject_token")) return refused("there is no subject_token");
   const std::string_view type = form.find("subject_token_type");
-  if (type != access_token_type && type != jwt_type)
-    return refused("subject_token_type is an access token, or a jwt");
+  if (type != access_token_type && type != jwt_type && type != id_token_type)
+    return refused("subject_token_type is an access token, an ID token or a jwt");
   if (form.has("actor_token") || form.has("actor_token_type")) return refused("actors are not taken");
   const std::string_view wanted = form.find("requested_token_type");
   if (!wanted.empty() && wanted != access_token_type)
@@ -105,11 +109,11 @@ std::expected<Vouched, Refusal> take_user_assertion(const TokenRequest& request)
                                         [](const auto& it) { return std::string_view{it.issuer}; });
   if (issuer == visit.settings.assertion_issuers.end())
     return refuse("the issuer of the assertion is not trusted", Error::invalid_grant);
-  const auto claims = accept_assertion(visit, std::move(*token),
-                                       {.issuer = issuer->issuer,
-                                        .keys = issuer->keys,
-                                        .algorithms = issuer->algorithms,
-                                        .path = endpoint::token});
+  const jose::KeySet* keys = find_issuer_keys(visit, issuer->issuer);
+  if (keys == nullptr) return refuse("the keys of the issuer cannot be had", Error::temporarily_unavailable);
+  const auto claims = accept_assertion(
+      visit, std::move(*token),
+      {.issuer = issuer->issuer, .keys = *keys, .algorithms = issuer->algorithms, .path = endpoint::token});
   if (!claims) return refuse(claims.error(), Error::invalid_grant);
   const std::string subject = text_at(*claims, "sub");
   if (subject.empty() || subject.size() > visit.settings.limits.name_bytes_max)
@@ -142,11 +146,41 @@ TokenAnswer finish(const TokenRequest& request, TokenOrder order, std::string_vi
   return minted->members.append(more).append(1, '}');
 }
 
+// Who a provider's token speaks of was not asked by this client, so that it has to be one that acts for
+// others.
+TokenAnswer exchange_foreign_token(const TokenRequest& request, const Provider& provider) {
+  Visit& visit = request.visit;
+  if (!request.client.exchanges_for_others)
+    return refuse("the client may not exchange tokens that others were given");
+  const auto scope = read_scope(visit.settings, request.form, request.client.scopes);
+  if (!scope) return std::unexpected(scope.error());
+  const auto targets = choose_targets(visit.settings, request.client, request.form, *scope, {});
+  if (!targets) return std::unexpected(targets.error());
+  auto subject = take_foreign_subject(visit, provider, request.form.find("subject_token"));
+  if (!subject) return std::unexpected(subject.error());
+  Identity identity = std::move(subject->user.identity);
+  if (identity.wwsf.empty()) identity.wwsf = request.client.wwsf;
+  return finish(request,
+                {.targets = *targets,
+                 .client = request.client.id,
+                 .subject = std::move(subject->user.id),
+                 .identity = std::move(identity),
+                 .scope = *scope,
+                 .jkt = request.proof.jkt,
+                 .ends_at = subject->ends_at},
+                "token_exchange " + provider.name, issued_type);
+}
+
 }  // namespace
 
 TokenAnswer exchange_token(const TokenRequest& request) {
   const Visit& visit = request.visit;
   if (auto refusal = check_exchange(request.form)) return std::unexpected(std::move(*refusal));
+  const std::string_view text = request.form.find("subject_token");
+  if (const Provider* provider = find_subject_issuer(visit.settings, text, visit.settings.limits.jose))
+    return exchange_foreign_token(request, *provider);
+  if (request.form.find("subject_token_type") == id_token_type)
+    return refuse("the subject_token is no ID token of a provider whose tokens are taken");
   auto token = take_subject_token(request);
   if (!token) return std::unexpected(token.error());
   Issued& issued = token->issued;
@@ -171,7 +205,7 @@ TokenAnswer exchange_token(const TokenRequest& request) {
        // What comes with a token can be revoked with it; a new registration has a subject of its own.
        .turn_subject = targets->registration ? std::string{} : issued.turn_subject,
        .ends_at = issued.ends_at},
-      "token_exchange", R"(,"issued_token_type":")" + std::string{access_token_type} + '"');
+      "token_exchange", issued_type);
 }
 
 TokenAnswer accept_user_assertion(const TokenRequest& request) {

@@ -10,6 +10,7 @@
 #include "waf/key_ring.hpp"
 #include "waf/ledger.hpp"
 #include "waf/message.hpp"
+#include "waf/provider.hpp"
 #include "waf/refusal.hpp"
 #include "waf/settings.hpp"
 
@@ -19,9 +20,11 @@ struct Visit {
   const Settings& settings;
   Ledger& ledger;
   const KeyRing& keys;
+  const IssuerStates& issuers;  // what others are known by at the moment
   const Request& request;
   WallTime now;
   Random& random;
+  bool may_fetch = false;                              // what is missing of an issuer can be fetched first
   std::vector<credentials::Revocation> revocations{};  // for the relays
   std::vector<AuditEntry> audited{};
 
