@@ -4,6 +4,7 @@ import base64
 import hashlib
 import http.cookiejar
 import json
+import os
 import secrets
 import ssl
 import subprocess
@@ -20,25 +21,32 @@ REDIRECT = "http://127.0.0.1/back"
 
 
 class IdentityProvider:
-    """`users` are {name: {"impi", "impus", "wwsf", "pool"}}: what the tokens of each say."""
+    """`users` are {name: {"impi", "impus", "wwsf", "pool"}}: what the tokens of each say.
 
-    def __init__(self, users, seconds=600, certificate=None):
+    `more` settings are those of provider.js. Those that change while it is stopped count after the next start.
+    """
+
+    def __init__(self, users, seconds=600, certificate=None, **more):
         self.port = world.free_port()
         self.certificate = certificate  # (key file, certificate file)
         self.issuer = f"{'https' if certificate else 'http'}://{world.V4}:{self.port}"
         self.client, self.secret = "epcscf", secrets.token_urlsafe(16)
         self.settings = {
             "issuer": self.issuer, "users": users, "audience": AUDIENCE, "seconds": seconds, "redirect": REDIRECT,
-            "clients": {self.client: self.secret},
+            "clients": {self.client: self.secret}, **more,
         }  # fmt: skip
         if certificate:
             self.settings["key"], self.settings["cert"] = map(str, certificate)
         self.log = tempfile.TemporaryFile()
         self.process = None
+        self.authority = None  # a PEM file: who may vouch for what it fetches
 
     def start(self):
         command = [web.node(), web.HERE / "provider.js", json.dumps(self.settings)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, cwd=web.HERE, preexec_fn=world.end_with_us)
+        env = {**os.environ, "NODE_EXTRA_CA_CERTS": str(self.authority)} if self.authority else None
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self.log, cwd=web.HERE, env=env, preexec_fn=world.end_with_us
+        )
         # oidc-provider warns of what is made for development; its word comes among those lines.
         while line := self.process.stdout.readline():
             if line.strip() == b"ready":
@@ -115,11 +123,21 @@ class IdentityProvider:
             text = response.read()
         return json.loads(text) if text else {}
 
-    def clean_up(self):
+    def restart(self, **changed):
+        """The same provider later: its sessions are gone, and it has other settings."""
+        self.stop()
+        self.settings |= changed
+        return self.start()
+
+    def stop(self):
         if self.process:
             self.process.kill()
             self.process.wait()
             self.process.stdout.close()
+            self.process = None
+
+    def clean_up(self):
+        self.stop()
         self.log.close()
 
 

@@ -3,6 +3,7 @@
 import functools
 import http.server
 import json
+import os
 import pathlib
 import queue
 import shutil
@@ -140,6 +141,43 @@ class Page:
 
     def close(self):
         self.browser.answer(self.browser.ask(self.name, "close"))
+
+
+class Person:
+    """Somebody at a browser of their own: reads, types and clicks by the names that they see."""
+
+    def __init__(self, browser, name, width=1024):
+        self.browser, self.name, self.width = browser, name, width
+
+    def do(self, action, value=None):
+        return self.browser.answer(self.browser.ask(self.name, action, value))
+
+    def visit(self, url):
+        self.do("visit", {"url": url, "width": self.width})
+        return self.look()
+
+    def fill(self, label, text):
+        self.do("fill", {"label": label, "text": text})
+
+    def click(self, name):
+        self.do("click", name)
+        return self.look()
+
+    def press(self, key):
+        self.do("press", key)
+        return self.look()
+
+    def look(self):
+        return self.do("look")
+
+    def run(self, expression):
+        return self.do("run", expression)
+
+    def shoot(self, name):
+        """A picture for a person to look at, where TURNPIKE_PICTURES names a folder."""
+        folder = os.environ.get("TURNPIKE_PICTURES")
+        if folder:
+            self.do("shoot", str(pathlib.Path(folder).resolve() / f"{name}.png"))
 
 
 class PhonePage:
