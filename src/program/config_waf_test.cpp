@@ -267,7 +267,7 @@ TEST(ConfigOfWaf, PrintsWhoElseLogsUsersIn) {
   EXPECT_FALSE(printed.contains("a-secret-of-ours"));
   for (std::string_view rest = providers; !rest.empty(); rest.remove_prefix(rest.find('\n') + 1)) {
     const std::string line{rest.substr(0, rest.find('\n'))};
-    if (!line.starts_with("client_secret ")) EXPECT_TRUE(printed.contains(line)) << line;
+    EXPECT_TRUE(line.starts_with("client_secret ") || printed.contains(line)) << line;
   }
   const LoadedConfig again = parse_config(printed, "t.toml");
   EXPECT_EQ(again.problems, Lines{}) << "what is printed can be read";
