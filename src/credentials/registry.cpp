@@ -31,6 +31,7 @@ std::expected<GrantPtr, Refusal> Registry::authenticate(const Claim& claim, Proo
 bool Registry::is_revoked(const Grant& grant, WallTime wall) const {
   if (deny_list_.denies(grant, wall)) return true;
   if (grant.source == Source::static_user) return !static_users_ || !static_users_->still_grants(grant);
+  if (grant.source == Source::token) return token_ && token_->is_withdrawn(grant.kid);
   if (grant.source != Source::pushed || wall >= grant.expires_at) return false;
   const PushedCredential* credential = pushed_.find(grant.username);
   return credential == nullptr || key_of(*credential, grant.algorithm) != grant.key;

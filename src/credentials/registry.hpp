@@ -48,7 +48,8 @@ class Registry {
 
   // For requests that the grant of their allocation proves, without a new authentication: has it been taken
   // back since? By the deny-list; pushed: it left the table before its end, or has another key; static: so by
-  // a reload. Expiry is not asked: what it means to a running allocation is for its owner to say.
+  // a reload; token: its issuer was withdrawn. Expiry is not asked: what it means to a running allocation is
+  // for its owner to say.
   [[nodiscard]] bool is_revoked(const Grant& grant, WallTime wall) const;
 
   // What authenticate would say of this name today, were the password right: for `turnpike explain`.

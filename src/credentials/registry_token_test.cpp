@@ -379,6 +379,31 @@ TEST(Anonymity, IsOfferedWhereNoTokenNeedsItsName) {
   EXPECT_FALSE(make_registry(tokens).offers_username_anonymity());
 }
 
+TEST(WithdrawnIssuer, LosesWhatRunsAndWhatWouldBegin) {
+  Registry registry = make_registry();
+  const GrantPtr plain = show(registry, issue()).value();
+  const GrantPtr derived = show(registry, issue("8f3a")).value();
+  const GrantPtr browser = show(registry, issue_browser({"s1", {}})).value();
+  TokenSettings tokens = make_tokens();
+  tokens.keys[1].kid = "x2";
+  tokens.withdrawn_prefixes = {"k"};
+  registry.reconfigure({.realm = std::string{test_realm}, .token = tokens});
+  for (const GrantPtr& grant : {plain, derived, browser}) EXPECT_TRUE(registry.is_revoked(*grant, test_wall));
+  // Also where its key is still there.
+  EXPECT_EQ(refusal_of(show(registry, issue())), "unknown_key");
+  EXPECT_EQ(refusal_of(show(registry, issue("8f3a"))), "unknown_key");
+  EXPECT_EQ(refusal_of(show(registry, issue_browser({"s1", {}}))), "unknown_key");
+  TokenSettings others = tokens;
+  others.keys.erase(others.keys.begin());
+  const GrantPtr other = show(registry, issue({}, others)).value();
+  EXPECT_EQ(other->kid, "x2");
+  EXPECT_FALSE(registry.is_revoked(*other, test_wall)) << "other issuers are not touched";
+
+  registry.reconfigure({.realm = std::string{test_realm}, .token = make_tokens()});
+  EXPECT_FALSE(registry.is_revoked(*plain, test_wall));
+  EXPECT_EQ(refusal_of(show(registry, issue())), "granted");
+}
+
 TEST(Explanation, OpensTheBrowserForm) {
   const Registry registry = make_registry();
   const IssuedPassword issued = issue_browser({"s1", {.allocations_max = 9}});

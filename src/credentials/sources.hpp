@@ -62,6 +62,8 @@ struct TokenSettings {
   std::vector<TokenKey> keys{};  // the first one that is valid issues
   MacKeyRule mac_key = MacKeyRule::rfc7635;
   Policy policy{};  // of tokens that carry none
+  // Of issuers who are trusted no more: what runs with kids that begin so ends, and nothing new begins.
+  std::vector<std::string> withdrawn_prefixes{};
   // Accept USERNAME = kid "." base64url(token) with the password base64(mac_key). That name must be seen, so
   // it takes username anonymity from the realm (Registry::offers_username_anonymity).
   bool browser_form = true;

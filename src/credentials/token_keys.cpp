@@ -114,6 +114,11 @@ Verdict TokenKeys::explain_kid(std::string_view kid, WallTime wall) const {
                .expires_at = chosen->key->not_after};
 }
 
+bool TokenKeys::is_withdrawn(std::string_view kid) const {
+  return std::ranges::any_of(settings_.withdrawn_prefixes,
+                             [&](const std::string& prefix) { return kid.starts_with(prefix); });
+}
+
 bool TokenKeys::still_opens(const Grant& grant, WallTime wall) const {
   return find_key(grant.kid, wall).has_value();
 }
@@ -126,6 +131,7 @@ const TokenKey* TokenKeys::find_exactly(std::string_view kid, WallTime wall) con
 }
 
 std::optional<TokenKeys::Chosen> TokenKeys::find_key(std::string_view kid, WallTime wall) const {
+  if (is_withdrawn(kid)) return std::nullopt;
   if (by_kid_.contains(kid)) {
     const TokenKey* key = find_exactly(kid, wall);
     return key == nullptr ? std::nullopt : std::optional{Chosen{.key = key, .kid = kid, .suffix = {}}};

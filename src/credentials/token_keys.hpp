@@ -36,6 +36,8 @@ class TokenKeys {
 
   // The key that opened the grant's token is valid today.
   [[nodiscard]] bool still_opens(const Grant& grant, WallTime wall) const;
+  // Its issuer is trusted no more.
+  [[nodiscard]] bool is_withdrawn(std::string_view kid) const;
   // What a kid alone says, without a token: for people who ask.
   [[nodiscard]] Verdict explain_kid(std::string_view kid, WallTime wall) const;
 
