@@ -58,5 +58,10 @@ inline waf::Issued turn_token(std::string id, std::string of = "") {
 inline waf::StoredKey signing_key(std::string kid) {
   return {.kid = std::move(kid), .jwk = Secret::from_text(R"({"d":"very private"})")};
 }
+inline waf::StoredTurnKey turn_key(std::string kid) {
+  return {.kid = std::move(kid),
+          .server_name = "turn1",
+          .key = Secret::from_text("very private, and 32 bytes long!")};
+}
 
 }  // namespace turnpike::store

@@ -68,7 +68,8 @@ class WafLedger final : public waf::Ledger {
   // Encrypts what is encrypted with another key, and goes on with that; also where another ledger has done so
   // before. How many signing keys were encrypted anew.
   std::expected<std::size_t, std::string> change_key(const Secret& key);
-  // For a file whose key is lost: the signing keys go with it, and the next key that opens it is its own.
+  // For a file whose key is lost: the signing keys and those of TURN servers go with it, and the next key
+  // that opens it is its own.
   static std::expected<void, std::string> forget_keys(const std::string& file);
 
   void begin() override;
@@ -127,6 +128,13 @@ class WafLedger final : public waf::Ledger {
   void put_signing_key(const waf::StoredKey& key) override;
   void remove_signing_key(std::string_view kid) override;
 
+  std::vector<waf::StoredTurnKey> turn_keys() override;
+  bool add_turn_key(const waf::StoredTurnKey& key) override;
+  void end_turn_key_use(std::string_view kid, WallTime until) override;
+  bool withdraw_turn_key(std::string_view kid) override;
+  void note_turn_keys_fetched(std::string_view server_name, WallTime at) override;
+  void remove_turn_key(std::string_view kid) override;
+
   void append_audit(std::span<const waf::AuditEntry> entries) override;
   std::vector<waf::AuditEntry> last_audit_entries(std::size_t count) override;
   std::vector<waf::AuditEntry> find_audit_entries(const AuditQuery& query);  // the newest first
@@ -138,7 +146,10 @@ class WafLedger final : public waf::Ledger {
   WafLedger(std::string file, const WafLedgerLimits& limits, Database database, Sealer sealer)
       : file_(std::move(file)), limits_(limits), database_(std::move(database)), sealer_(std::move(sealer)) {}
   std::expected<void, std::string> check_key();
+  static StoreError other_key_error();
   std::vector<waf::StoredKey> read_signing_keys(Work& work) const;
+  std::vector<waf::StoredTurnKey> read_turn_keys(Work& work) const;
+  void seal_turn_keys(Work& work, Sealer& next) const;
   void fail(const StoreError& error);
 
   [[nodiscard]] bool has_own_key(Work& work) const;

@@ -16,18 +16,18 @@ StoreError unreadable(const std::string& kid) {
   return {StoreFault::broken, "the signing key " + kid + " does not open: it was changed, or is another's"};
 }
 
-StoreError other_key() {
-  return {StoreFault::broken, "it was written with another key than the one that is configured"};
-}
-
 ByteVector copy_bytes(const Statement& row) { return {row.bytes(0).begin(), row.bytes(0).end()}; }
 
 }  // namespace
 
+StoreError WafLedger::other_key_error() {
+  return {StoreFault::broken, "it was written with another key than the one that is configured"};
+}
+
 std::expected<void, std::string> WafLedger::check_key() {
   write([&](Work& work) {
     if (work.find(find_key_check, copy_bytes, key_check)) {
-      if (!has_own_key(work)) work.fail(other_key());
+      if (!has_own_key(work)) work.fail(other_key_error());
     } else {
       work.run("INSERT INTO setting (name, value) VALUES (?, ?)", key_check,
                sealer_.seal(key_check, as_bytes(key_check_text)));
@@ -36,6 +36,7 @@ std::expected<void, std::string> WafLedger::check_key() {
   });
   if (failure_) return std::unexpected(*take_failure());
   signing_keys();
+  turn_keys();
   if (failure_) return std::unexpected(*take_failure());
   return {};
 }
@@ -53,9 +54,10 @@ std::expected<std::size_t, std::string> WafLedger::change_key(const Secret& key)
     const auto box = work.find(find_key_check, copy_bytes, key_check);
     if (box && next->open(key_check, *box)) return 0;
     if (!has_own_key(work)) {
-      work.fail(other_key());
+      work.fail(other_key_error());
       return 0;
     }
+    seal_turn_keys(work, *next);
     const std::vector<waf::StoredKey> keys = read_signing_keys(work);
     for (const waf::StoredKey& it : keys)
       work.run("UPDATE signing_key SET jwk = ? WHERE kid = ?", next->seal(name_of(it.kid), it.jwk.reveal()),
@@ -74,7 +76,7 @@ std::expected<void, std::string> WafLedger::forget_keys(const std::string& file)
   if (!database) return std::unexpected(database.error().describe(file));
   auto transaction = Transaction::begin(*database);
   if (!transaction) return std::unexpected(transaction.error().describe(file));
-  const auto done = database->execute("DELETE FROM signing_key; DELETE FROM setting");
+  const auto done = database->execute("DELETE FROM signing_key; DELETE FROM turn_key; DELETE FROM setting");
   if (!done) return std::unexpected(done.error().describe(file));
   if (auto committed = transaction->commit(); !committed)
     return std::unexpected(committed.error().describe(file));
@@ -108,7 +110,7 @@ std::vector<waf::StoredKey> WafLedger::read_signing_keys(Work& work) const {
 
 void WafLedger::put_signing_key(const waf::StoredKey& key) {
   write([&](Work& work) {
-    if (!has_own_key(work)) work.fail(other_key());
+    if (!has_own_key(work)) work.fail(other_key_error());
     work.run("INSERT OR REPLACE INTO signing_key VALUES (?, ?, ?, ?, ?, ?)", key.kid,
              sealer_.seal(name_of(key.kid), key.jwk.reveal()), key.published_at, key.signs_from,
              key.signs_until, key.published_until);

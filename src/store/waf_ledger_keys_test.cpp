@@ -25,6 +25,9 @@ TEST(WafLedgerKey, IsChangedWithWhatItEncrypts) {
   ledger->put_client({.id = "wic"});
   ledger->put_signing_key(signing_key("k1"));
   ledger->put_signing_key(signing_key("k2"));
+  ledger->add_turn_key(turn_key("w1-a"));
+  ledger->add_turn_key(turn_key("w1-b"));
+  ledger->withdraw_turn_key("w1-b");
   const auto changed = ledger->change_key(other_key);
   ASSERT_TRUE(changed) << changed.error();
   EXPECT_EQ(*changed, 2u);
@@ -34,6 +37,8 @@ TEST(WafLedgerKey, IsChangedWithWhatItEncrypts) {
   ASSERT_EQ(again->signing_keys().size(), 2u);
   EXPECT_EQ(again->signing_keys().front().jwk.reveal_text(), R"({"d":"very private"})");
   EXPECT_TRUE(again->find_client("wic"));
+  ASSERT_EQ(again->turn_keys().size(), 2u);
+  EXPECT_EQ(again->turn_keys().front().key.reveal_text(), "very private, and 32 bytes long!");
   ledger->put_signing_key(signing_key("k3"));
   EXPECT_EQ(again->signing_keys().size(), 3u) << "the one that has changed it goes on with it";
   EXPECT_EQ(failure(*ledger), "none");
@@ -85,10 +90,12 @@ TEST(WafLedgerKey, IsGivenUpWithTheSigningKeys) {
     const auto ledger = open(folder);
     ledger->put_client({.id = "wic"});
     ledger->put_signing_key(signing_key("k1"));
+    ledger->add_turn_key(turn_key("w1-a"));
   }
   ASSERT_TRUE(WafLedger::forget_keys(file_in(folder)));
   const auto ledger = open(file_in(folder), {}, other_key);
   EXPECT_TRUE(ledger->signing_keys().empty());
+  EXPECT_TRUE(ledger->turn_keys().empty());
   EXPECT_TRUE(ledger->find_client("wic"));
   EXPECT_TRUE(open_error(file_in(folder)).contains("another key"));
   EXPECT_TRUE(WafLedger::forget_keys(folder.file("none/waf.db")).error().contains("No such file"));

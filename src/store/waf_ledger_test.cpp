@@ -55,11 +55,14 @@ TEST(WafLedger, FindsWhatAnotherHasWritten) {
   EXPECT_EQ(ledger->signing_keys().front().jwk.reveal_text(), R"({"d":"very private"})");
 }
 
-TEST(WafLedger, KeepsSigningKeysEncrypted) {
+TEST(WafLedger, KeepsKeysEncrypted) {
   const Folder folder;
   {
     const auto ledger = open(folder);
     ledger->put_signing_key(signing_key("k1"));
+    ledger->add_turn_key(turn_key("w1-a"));
+    ledger->add_turn_key(turn_key("w1-b"));
+    ledger->withdraw_turn_key("w1-b");
     ledger->put_user({.id = "somebody"});
   }
   std::string all;
@@ -68,6 +71,7 @@ TEST(WafLedger, KeepsSigningKeysEncrypted) {
     all.append(std::istreambuf_iterator<char>{file}, {});
   }
   EXPECT_TRUE(all.contains("somebody"));
+  EXPECT_TRUE(all.contains("w1-a"));
   EXPECT_FALSE(all.contains("very private"));
 }
 
@@ -91,6 +95,28 @@ TEST(WafLedger, TakesNoSigningKeyThatWasChangedOrMoved) {
   EXPECT_TRUE(open_error(file_in(folder)).contains("the signing key k2 does not open"));
   ASSERT_TRUE(database->execute("UPDATE signing_key SET kid = 'k1', jwk = substr(jwk, 1, 20)"));
   EXPECT_TRUE(open_error(file_in(folder)).contains("the signing key k1 does not open"));
+}
+
+TEST(WafLedger, TakesNoTurnKeyThatWasChangedOrMoved) {
+  const Folder folder;
+  open(folder)->add_turn_key(turn_key("w1-a"));
+  auto database = Database::open(file_in(folder), waf_schema());
+  ASSERT_TRUE(database);
+  for (const char* change : {"kid = 'w1-b'", "kid = 'w1-a', server_name = 'turn2'",
+                             "server_name = 'turn1', key = substr(key, 1, 20)", "key = NULL"}) {
+    ASSERT_TRUE(database->execute(std::string{"UPDATE turn_key SET "} + change));
+    EXPECT_TRUE(open_error(file_in(folder)).contains("does not open")) << change;
+  }
+}
+
+TEST(WafLedger, TakesTheFileOfAReleaseWithoutTurnKeys) {
+  const Folder folder;
+  static const Schema before{.application_id = waf_schema().application_id,
+                             .migrations = waf_schema().migrations.first(waf_schema().migrations.size() - 1)};
+  ASSERT_TRUE(Database::open(file_in(folder), before));
+  const auto ledger = open(folder);
+  EXPECT_TRUE(ledger->add_turn_key(turn_key("w1-a")));
+  EXPECT_EQ(ledger->turn_keys().size(), 1u);
 }
 
 TEST(WafLedger, IsForItsOwnerAlone) {

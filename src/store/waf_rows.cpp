@@ -121,6 +121,11 @@ constexpr std::array migrations{
     "  SELECT user, substr(rest, instr(rest, char(10)) + 1), substr(rest, 1, instr(rest, char(10)) - 1)"
     "  FROM item WHERE instr(rest, char(10)) > 0)"
     "  INSERT OR IGNORE INTO user_identity SELECT 'public ' || lower(text), user FROM item WHERE text <> '';",
+    "CREATE TABLE turn_key ("
+    "  kid TEXT PRIMARY KEY, server_name TEXT NOT NULL, key BLOB, algorithm TEXT NOT NULL,"
+    "  published_at INTEGER NOT NULL, used_from INTEGER NOT NULL, used_until INTEGER NOT NULL,"
+    "  accepted_until INTEGER NOT NULL, fetched_at INTEGER NOT NULL,"
+    "  is_withdrawn INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 constexpr std::array methods{waf::ClientMethod::none, waf::ClientMethod::client_secret_basic,

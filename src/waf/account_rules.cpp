@@ -82,7 +82,8 @@ void find_turn_problems(const TurnTarget& target, std::vector<std::string>& prob
   const std::string& name = target.token.server_name;
   if (name.empty() || !is_plain(name))
     problems.emplace_back("a TURN target needs a server name, without spaces");
-  if (target.token.keys.empty()) problems.push_back(fmt::format("the TURN target {} has no key", name));
+  if (target.token.keys.empty() && !target.fetches_keys)
+    problems.push_back(fmt::format("the TURN target {} has no key", name));
   for (const credentials::TokenKey& key : target.token.keys)
     if (const auto problem = credentials::find_problem(key))
       problems.push_back(fmt::format("a key of the TURN target {}: {}", name, *problem));

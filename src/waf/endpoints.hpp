@@ -17,6 +17,8 @@ inline constexpr std::string_view revocation = "/revoke";
 inline constexpr std::string_view jwks = "/jwks";
 inline constexpr std::string_view oauth_metadata = "/.well-known/oauth-authorization-server";
 inline constexpr std::string_view openid_metadata = "/.well-known/openid-configuration";
+// RFC 7635 section 4.1.1, on a listener of its own.
+inline constexpr std::string_view stun_key = "/.well-known/stun-key";
 
 // The path of an issuer that has one: "/waf" of "https://ims.example/waf"; else "".
 std::string_view path_of(std::string_view issuer);

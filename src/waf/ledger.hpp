@@ -74,6 +74,20 @@ struct StoredKey {
   WallTime published_until{};
 };
 
+// A key that a TURN server fetches (RFC 7635 section 4.1.1) and with which its tokens are sealed.
+struct StoredTurnKey {
+  std::string kid{};
+  std::string server_name{};
+  Secret key{};  // kept encrypted where it is kept on disk; of a withdrawn one nothing is left
+  credentials::TokenAlgorithm algorithm = credentials::TokenAlgorithm::a256gcm;
+  WallTime published_at{};
+  WallTime used_from{};
+  WallTime used_until{};
+  WallTime accepted_until{};  // by the TURN server: what was made with it has ended
+  WallTime fetched_at{};      // last; the epoch: nobody has fetched it yet
+  bool is_withdrawn = false;  // nothing that was made with it is accepted any more
+};
+
 class Ledger {
  public:
   virtual ~Ledger() = default;
@@ -158,6 +172,17 @@ class Ledger {
   virtual std::vector<StoredKey> signing_keys() = 0;  // in the order in which they begin to sign
   virtual void put_signing_key(const StoredKey& key) = 0;
   virtual void remove_signing_key(std::string_view kid) = 0;
+
+  // In the order in which they begin to be used, those of all TURN servers.
+  virtual std::vector<StoredTurnKey> turn_keys() = 0;
+  // False where the kid is taken: a key is never replaced.
+  virtual bool add_turn_key(const StoredTurnKey& key) = 0;
+  virtual void end_turn_key_use(std::string_view kid, WallTime until) = 0;  // earlier than it was
+  // False where there is no such key, or it was withdrawn before.
+  virtual bool withdraw_turn_key(std::string_view kid) = 0;
+  // All keys of this TURN server that are not withdrawn.
+  virtual void note_turn_keys_fetched(std::string_view server_name, WallTime at) = 0;
+  virtual void remove_turn_key(std::string_view kid) = 0;
 
   virtual void append_audit(std::span<const AuditEntry> entries) = 0;
   virtual std::vector<AuditEntry> last_audit_entries(std::size_t count) = 0;  // the newest first

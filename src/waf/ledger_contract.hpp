@@ -480,6 +480,54 @@ TYPED_TEST_P(LedgerContract, KeepsSigningKeysInTheirOrder) {
   EXPECT_EQ(keys.front().signs_from, this->now + std::chrono::seconds{1});
 }
 
+TYPED_TEST_P(LedgerContract, KeepsTheKeysOfTurnServers) {
+  const auto key = [&](const std::string& kid, std::chrono::seconds from, const char* server = "turn1") {
+    return StoredTurnKey{.kid = kid,
+                         .server_name = server,
+                         .key = Secret::from_text("0123456789abcdef"),
+                         .algorithm = credentials::TokenAlgorithm::a128gcm,
+                         .published_at = this->now,
+                         .used_from = this->now + from,
+                         .used_until = this->now + from + this->hour,
+                         .accepted_until = this->now + from + 2 * this->hour};
+  };
+  EXPECT_TRUE(this->ledger_->add_turn_key(key("a", this->hour)));
+  EXPECT_TRUE(this->ledger_->add_turn_key(key("b", this->minute)));
+  EXPECT_TRUE(this->ledger_->add_turn_key(key("c", 2 * this->hour, "turn2")));
+  EXPECT_FALSE(this->ledger_->add_turn_key(key("a", this->minute))) << "a key is never replaced";
+  this->ledger_->note_turn_keys_fetched("turn1", this->now + this->minute);
+  this->ledger_->end_turn_key_use("b", this->now + 2 * this->minute);
+  this->ledger_->end_turn_key_use("b", this->now + this->hour);
+  const auto keys = this->ledger_->turn_keys();
+  ASSERT_EQ(keys.size(), 3u);
+  EXPECT_EQ(keys[0].kid + keys[1].kid + keys[2].kid, "bac");
+  EXPECT_EQ(keys[0].used_until, this->now + 2 * this->minute);
+  EXPECT_EQ(keys[1].key.reveal_text(), "0123456789abcdef");
+  EXPECT_EQ(keys[1].algorithm, credentials::TokenAlgorithm::a128gcm);
+  EXPECT_EQ(keys[1].published_at, this->now);
+  EXPECT_EQ(keys[1].accepted_until, this->now + 3 * this->hour);
+  EXPECT_EQ(keys[1].fetched_at, this->now + this->minute);
+  EXPECT_EQ(keys[2].server_name, "turn2");
+  EXPECT_EQ(keys[2].fetched_at, WallTime{});
+}
+
+TYPED_TEST_P(LedgerContract, LeavesNothingOfAWithdrawnTurnKey) {
+  const StoredTurnKey key{.kid = "a", .server_name = "turn1", .key = Secret::from_text("0123456789abcdef")};
+  this->ledger_->add_turn_key(key);
+  EXPECT_TRUE(this->ledger_->withdraw_turn_key("a"));
+  EXPECT_FALSE(this->ledger_->withdraw_turn_key("a"));
+  EXPECT_FALSE(this->ledger_->withdraw_turn_key("b"));
+  EXPECT_FALSE(this->ledger_->add_turn_key(key)) << "its name is not given again";
+  this->ledger_->note_turn_keys_fetched("turn1", this->now);
+  const auto keys = this->ledger_->turn_keys();
+  ASSERT_EQ(keys.size(), 1u);
+  EXPECT_TRUE(keys.front().is_withdrawn);
+  EXPECT_TRUE(keys.front().key.empty());
+  EXPECT_EQ(keys.front().fetched_at, WallTime{});
+  this->ledger_->remove_turn_key("a");
+  EXPECT_TRUE(this->ledger_->turn_keys().empty());
+}
+
 TYPED_TEST_P(LedgerContract, KeepsAnAuditTrail) {
   const AuditEntry first{
       .at = this->now, .event = "login", .client = "wic", .subject = "u1", .remote = "::1", .detail = "d"};
@@ -508,14 +556,17 @@ TYPED_TEST_P(LedgerContract, ForgetsOnlyWhatHasEnded) {
   EXPECT_FALSE(this->open(this->family())) << "and so is a revoked family";
 }
 
-REGISTER_TYPED_TEST_SUITE_P(
-    LedgerContract, KeepsClients, KeepsUsersWhoseNamesAreUnique, AdmitsNoUserWithWhatIsAnothersAlready,
-    AdmitsOnlySoManyUsers, RemovesAccountsWithWhatWasIssuedToThem, KeepsConsents,
-    TakesBackWhatAConsentAllowed, RemembersRevokedTurnTokensForRelays, WritesJoinedCalls,
-    KeepsSessionsUntilTheyEnd, ClosesTheOldestOfTooManySessionsAndFamilies, RedeemsACodeOnceForItsClient,
-    DoesNotRedeemACodeThatHasEnded, KeepsAFamilyClosedThatWasRevokedBeforeItWasOpened,
-    RotatesRefreshTokensAndNoticesOldOnes, DoesNotRotateWhatIsNotThere, RevokesAFamilyWithItsTokens,
-    KeepsWhatWasIssuedUntilItEnds, RevokesATokenWithTheTurnTokensThatCameWithIt, LetsAKeyBeUsedOnce,
-    LocksAfterFailures, KeepsSigningKeysInTheirOrder, KeepsAnAuditTrail, ForgetsOnlyWhatHasEnded);
+REGISTER_TYPED_TEST_SUITE_P(LedgerContract, KeepsClients, KeepsUsersWhoseNamesAreUnique,
+                            AdmitsNoUserWithWhatIsAnothersAlready, AdmitsOnlySoManyUsers,
+                            RemovesAccountsWithWhatWasIssuedToThem, KeepsConsents,
+                            TakesBackWhatAConsentAllowed, RemembersRevokedTurnTokensForRelays,
+                            WritesJoinedCalls, KeepsSessionsUntilTheyEnd,
+                            ClosesTheOldestOfTooManySessionsAndFamilies, RedeemsACodeOnceForItsClient,
+                            DoesNotRedeemACodeThatHasEnded, KeepsAFamilyClosedThatWasRevokedBeforeItWasOpened,
+                            RotatesRefreshTokensAndNoticesOldOnes, DoesNotRotateWhatIsNotThere,
+                            RevokesAFamilyWithItsTokens, KeepsWhatWasIssuedUntilItEnds,
+                            RevokesATokenWithTheTurnTokensThatCameWithIt, LetsAKeyBeUsedOnce,
+                            LocksAfterFailures, KeepsSigningKeysInTheirOrder, KeepsTheKeysOfTurnServers,
+                            LeavesNothingOfAWithdrawnTurnKey, KeepsAnAuditTrail, ForgetsOnlyWhatHasEnded);
 
 }  // namespace turnpike::waf

@@ -300,6 +300,38 @@ void MemoryLedger::remove_signing_key(std::string_view kid) {
   if (const auto found = keys_.find(kid); found != keys_.end()) keys_.erase(found);
 }
 
+std::vector<StoredTurnKey> MemoryLedger::turn_keys() {
+  std::vector<StoredTurnKey> all;
+  all.reserve(turn_keys_.size());
+  for (const auto& [kid, key] : turn_keys_) all.push_back(key);
+  std::ranges::stable_sort(all, {}, &StoredTurnKey::used_from);
+  return all;
+}
+
+bool MemoryLedger::add_turn_key(const StoredTurnKey& key) { return turn_keys_.emplace(key.kid, key).second; }
+
+void MemoryLedger::end_turn_key_use(std::string_view kid, WallTime until) {
+  if (const auto found = turn_keys_.find(kid); found != turn_keys_.end())
+    found->second.used_until = std::min(found->second.used_until, until);
+}
+
+bool MemoryLedger::withdraw_turn_key(std::string_view kid) {
+  const auto found = turn_keys_.find(kid);
+  if (found == turn_keys_.end() || found->second.is_withdrawn) return false;
+  found->second.is_withdrawn = true;
+  found->second.key = {};
+  return true;
+}
+
+void MemoryLedger::note_turn_keys_fetched(std::string_view server_name, WallTime at) {
+  for (auto& [kid, key] : turn_keys_)
+    if (key.server_name == server_name && !key.is_withdrawn) key.fetched_at = at;
+}
+
+void MemoryLedger::remove_turn_key(std::string_view kid) {
+  if (const auto found = turn_keys_.find(kid); found != turn_keys_.end()) turn_keys_.erase(found);
+}
+
 void MemoryLedger::append_audit(std::span<const AuditEntry> entries) {
   for (const AuditEntry& entry : entries) {
     audit_.push_back(entry);

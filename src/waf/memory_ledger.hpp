@@ -70,6 +70,13 @@ class MemoryLedger : public Ledger {
   void put_signing_key(const StoredKey& key) override;
   void remove_signing_key(std::string_view kid) override;
 
+  std::vector<StoredTurnKey> turn_keys() override;
+  bool add_turn_key(const StoredTurnKey& key) override;
+  void end_turn_key_use(std::string_view kid, WallTime until) override;
+  bool withdraw_turn_key(std::string_view kid) override;
+  void note_turn_keys_fetched(std::string_view server_name, WallTime at) override;
+  void remove_turn_key(std::string_view kid) override;
+
   void append_audit(std::span<const AuditEntry> entries) override;
   std::vector<AuditEntry> last_audit_entries(std::size_t count) override;
   void forget_ended(WallTime now) override;
@@ -108,6 +115,7 @@ class MemoryLedger : public Ledger {
   std::map<std::string, WallTime, std::less<>> once_;
   std::map<std::string, Attempts, std::less<>> attempts_;
   std::map<std::string, StoredKey, std::less<>> keys_;
+  std::map<std::string, StoredTurnKey, std::less<>> turn_keys_;
   std::deque<AuditEntry> audit_;
   std::vector<RevokedBatch> revoked_;  // the position of each is its place, from 1 on
   std::int64_t told_ = 0;

@@ -39,8 +39,23 @@ struct TurnTarget {
   std::vector<std::string> uris{};       // RFC 7065, for iceServers
   std::vector<std::string> resources{};  // absolute URIs that mean it too
   std::string scope = "turn";
+  // It fetches its keys (TurnKeyRing), who make its tokens; `token` has none then.
+  bool fetches_keys = false;
+  std::vector<std::string> certificate_names{};  // of those who may fetch them
+  credentials::TokenAlgorithm algorithm = credentials::TokenAlgorithm::a256gcm;  // of its next key
 
   [[nodiscard]] bool names_subjects() const;  // a key derives
+};
+
+// The succession of the keys that TURN servers fetch.
+struct TurnKeyRules {
+  // All kids begin with it, so that a TURN server can tell the keys of one WAF from those of another one.
+  std::string kid_prefix{};
+  std::chrono::seconds used_for{std::chrono::hours{24 * 7}};
+  // A key is published so long before it is used, and its predecessor is accepted for so much longer: where
+  // no TURN server has fetched the new one yet, the old one is used on.
+  std::chrono::seconds published_before{std::chrono::hours{24}};
+  std::chrono::seconds refresh_after{300};  // when TURN servers are to come again
 };
 
 // Who may vouch for users with signed assertions (RFC 7523): another domain's identity provider, or a WWSF
@@ -125,6 +140,7 @@ struct Settings {
   bool dpop_requires_nonce = true;
   PasswordCost password_cost{};
   KeyRules keys{};
+  TurnKeyRules turn_keys{};
   LockRules locks{};
   Lifetimes lifetimes{};
   Limits limits{};

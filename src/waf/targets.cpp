@@ -91,7 +91,7 @@ std::expected<Targets, Refusal> choose_by_name(const Settings& settings, const S
 }  // namespace
 
 bool TurnTarget::names_subjects() const {
-  return std::ranges::any_of(token.keys, &credentials::TokenKey::derives);
+  return fetches_keys || std::ranges::any_of(token.keys, &credentials::TokenKey::derives);
 }
 
 std::expected<Scope, Refusal> read_audiences(const Settings& settings, const Client& client,
