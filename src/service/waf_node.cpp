@@ -14,6 +14,8 @@
 #include "waf/federated_user.hpp"
 #include "waf/forwarded.hpp"
 #include "waf/server.hpp"
+#include "waf/stun_key.hpp"
+#include "waf/turn_key_ring.hpp"
 #include "waf/visit.hpp"
 
 namespace turnpike::service {
@@ -42,6 +44,7 @@ std::string_view find_endpoint(std::string_view issuer, std::string_view path) {
   using namespace waf::endpoint;
   static constexpr std::array all{authorization, login, consent,        token,          introspection,
                                   revocation,    jwks,  oauth_metadata, openid_metadata};
+  if (path == stun_key) return stun_key;  // at the root, whatever the issuer
   const std::string base{path_of(issuer)};
   if (path.starts_with(base + std::string{federation})) return "/federation";
   const auto found = std::ranges::find_if(all, [&](std::string_view endpoint) {
@@ -62,11 +65,13 @@ std::string_view find_error(const waf::Response& response) {
 
 class WafNode::Impl {
  public:
-  Impl(WafNodeSettings settings, waf::Ledger& ledger, waf::KeyRing keys, WafObserver& observer)
+  Impl(WafNodeSettings settings, waf::Ledger& ledger, waf::KeyRing keys, waf::TurnKeyRing turn_keys,
+       WafObserver& observer)
       : settings_(std::move(settings)),
         ledger_(ledger),
         observer_(observer),
         keys_(std::move(keys)),
+        turn_keys_(std::move(turn_keys)),
         limiter_(settings_.requests_per_second_per_source, random_.next_u64()),
         upkeep_(loop_, [this] { keep_up(); }),
         look_(loop_, [this] { look_elsewhere(); }) {}
@@ -79,7 +84,6 @@ class WafNode::Impl {
     auto book = make_book(settings_.issuers);
     if (!book) return std::unexpected("the WAF: " + book.error());
     books_.push_back(std::move(*book));
-    server_.emplace(settings_.waf, ledger_, keys_, books_.back()->states());
     return {};
   }
 
@@ -92,10 +96,18 @@ class WafNode::Impl {
       if (!http) return std::unexpected("the WAF: " + http.error());
       http_.push_back(std::move(*http));
     }
+    if (!settings_.key_listener) return {};
+    auto http = HttpServer::start(
+        loop_.context(), *settings_.key_listener, [this](ServedRequest request, HttpServer::Respond respond) {
+          answer_turn_server({to_request(std::move(request), {}), std::move(respond)});
+        });
+    if (!http) return std::unexpected("the WAF's keys for TURN servers: " + http.error());
+    key_http_ = std::move(*http);
     return {};
   }
   void start(RelayPort* relays) {
     relays_ = relays;
+    make_server(read_clocks());
     keep_up();
     books_.back()->warm_up();
     look_elsewhere();
@@ -124,6 +136,7 @@ class WafNode::Impl {
     } else if (has_changed) {
       observer_.on_keys_changed(now);
     }
+    keep_turn_keys(now);
     upkeep_.set(now.mono + next, now.mono);
   }
 
@@ -133,6 +146,7 @@ class WafNode::Impl {
     if (ledger_.has_changed_elsewhere()) {
       read_keys(now);
       tell_revoked(now);
+      keep_turn_keys(now);
     }
     tell_failure(now);
     look_.set(now.mono + settings_.look_every, now.mono);
@@ -144,6 +158,16 @@ class WafNode::Impl {
     keys_ = *std::move(keys);
     observer_.on_keys_changed(now);
   }
+  void keep_turn_keys(Now now) {
+    const auto has_changed = turn_keys_.rotate(ledger_, settings_.waf, now.wall, random_);
+    if (!has_changed) return observer_.on_ledger_failed(has_changed.error(), now);
+    if (*has_changed) make_server(now);
+    observer_.on_turn_keys(turn_keys_.find_unfetched(settings_.waf, now.wall), *has_changed, now);
+  }
+  void take_turn_keys() {
+    const auto work = [&] { keep_turn_keys(read_clocks()); };
+    (void)loop_.ask(work);
+  }
   std::expected<void, std::string> reconfigure(waf::Settings settings, std::vector<IssuerSource> issuers) {
     std::expected<void, std::string> outcome;
     const auto work = [&] {
@@ -154,10 +178,11 @@ class WafNode::Impl {
       }
       settings_.waf = std::move(settings);
       settings_.issuers = std::move(issuers);
-      server_.emplace(settings_.waf, ledger_, keys_, (*book)->states());
-      // An older one stays for as long as somebody waits for its answers.
-      std::erase_if(books_, [](const auto& older) { return older.use_count() == 1; });
       books_.push_back(std::move(*book));
+      make_server(read_clocks());
+      // An older one stays for as long as somebody waits for its answers.
+      const IssuerBook* newest = books_.back().get();
+      std::erase_if(books_, [&](const auto& each) { return each.get() != newest && each.use_count() == 1; });
       books_.back()->warm_up();
       keep_up();
     };
@@ -176,8 +201,18 @@ class WafNode::Impl {
     return outcome;
   }
 
+  std::expected<void, std::string> reload_key_certificate(const std::string& certificate_file,
+                                                          const std::string& key_file) {
+    std::expected<void, std::string> outcome;
+    loop_.ask([&] {
+      if (key_http_) outcome = key_http_->reload_certificate(certificate_file, key_file);
+    });
+    return outcome;
+  }
+
   Loop& loop() { return loop_; }
   [[nodiscard]] const std::vector<std::unique_ptr<HttpServer>>& http() const { return http_; }
+  [[nodiscard]] const HttpServer* key_http() const { return key_http_.get(); }
 
  private:
   struct Call {
@@ -185,6 +220,33 @@ class WafNode::Impl {
     HttpServer::Respond respond;
   };
 
+  // With the keys that tokens are made with now.
+  void make_server(Now now) {
+    waf::Settings settings = settings_.waf;
+    turn_keys_.hand_out(settings, now.wall);
+    server_.emplace(std::move(settings), ledger_, keys_, books_.back()->states());
+  }
+
+  void answer_turn_server(Call call) {
+    const Now now = read_clocks();
+    const IpAddress remote = call.request.remote;
+    if (!limiter_.admit(remote, now.mono))
+      return finish(call, {.reply = refuse_for_now(429, "There are too many requests from here.")}, now);
+    waf::StunKeyAnswer answer = waf::answer_stun_key(settings_.waf, turn_keys_, call.request, now.wall);
+    waf::Outcome outcome{.reply = std::move(answer.response)};
+    if (!answer.server_name.empty()) {
+      const bool is_first = turn_keys_.note_fetched(ledger_, answer.server_name, now.wall);
+      outcome.failure = ledger_.take_failure();
+      // A WAF that does not know that a key was fetched makes no tokens with it.
+      if (outcome.failure) outcome.reply = refuse_for_now(503, "Nothing can be stored at the moment.");
+      if (!outcome.failure && is_first) {
+        make_server(now);
+        observer_.on_turn_keys(turn_keys_.find_unfetched(settings_.waf, now.wall), true, now);
+      }
+      if (!outcome.failure) observer_.on_turn_keys_fetched(answer.server_name, remote, now);
+    }
+    finish(call, std::move(outcome), now);
+  }
   void answer(Call call) {
     const Now now = read_clocks();
     if (!limiter_.admit(call.request.remote, now.mono))
@@ -323,12 +385,14 @@ class WafNode::Impl {
   Loop loop_{};  // outlives what waits for it, and the worker, which answers on it
   SystemRandom random_{};
   waf::KeyRing keys_;
+  waf::TurnKeyRing turn_keys_;
   std::vector<std::shared_ptr<IssuerBook>> books_{};  // the last one is in force
-  std::optional<waf::Server> server_{};
+  std::optional<waf::Server> server_{};               // from the start on
   SourceLimiter limiter_;
   Alarm upkeep_;
   Alarm look_;
   std::vector<std::unique_ptr<HttpServer>> http_{};
+  std::unique_ptr<HttpServer> key_http_{};
   Loop worker_{};
   bool is_checking_ = false;
   std::deque<Call> waiting_{};
@@ -341,7 +405,10 @@ std::expected<std::unique_ptr<WafNode>, std::string> WafNode::open(WafNodeSettin
                                                                    WafObserver& observer) {
   auto keys = waf::KeyRing::open(ledger);
   if (!keys) return std::unexpected("the WAF: " + keys.error());
-  auto impl = std::make_unique<Impl>(std::move(settings), ledger, std::move(*keys), observer);
+  auto turn_keys = waf::TurnKeyRing::open(ledger);
+  if (!turn_keys) return std::unexpected("the WAF: " + turn_keys.error());
+  auto impl =
+      std::make_unique<Impl>(std::move(settings), ledger, std::move(*keys), std::move(*turn_keys), observer);
   if (auto opened = impl->open_books(); !opened) return std::unexpected(std::move(opened.error()));
   if (auto listening = impl->listen(); !listening) return std::unexpected(std::move(listening.error()));
   return std::unique_ptr<WafNode>{new WafNode{std::move(impl)}};
@@ -357,10 +424,21 @@ std::expected<void, std::string> WafNode::reconfigure(waf::Settings settings,
                                                       std::vector<IssuerSource> issuers) {
   return impl_->reconfigure(std::move(settings), std::move(issuers));
 }
+void WafNode::take_turn_keys() { impl_->take_turn_keys(); }
 
 std::expected<void, std::string> WafNode::reload_certificate(const std::string& certificate_file,
                                                              const std::string& key_file) {
   return impl_->reload_certificate(certificate_file, key_file);
+}
+
+std::expected<void, std::string> WafNode::reload_key_certificate(const std::string& certificate_file,
+                                                                 const std::string& key_file) {
+  return impl_->reload_key_certificate(certificate_file, key_file);
+}
+
+std::optional<SocketAddress> WafNode::key_listener() const {
+  if (impl_->key_http() == nullptr) return std::nullopt;
+  return impl_->key_http()->listener();
 }
 
 std::vector<SocketAddress> WafNode::listeners() const {

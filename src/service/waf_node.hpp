@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ namespace turnpike::service {
 
 struct WafNodeSettings {
   std::vector<HttpServerSettings> listeners{};  // https, or http on loopback alone
+  // Where TURN servers fetch their keys, by certificates that its client_ca_file vouches for.
+  std::optional<HttpServerSettings> key_listener{};
   waf::Settings waf{};
   // Of the providers, and of those who sign assertions and whose keys the settings do not have.
   std::vector<IssuerSource> issuers{};
@@ -50,6 +53,10 @@ class WafObserver {
   // Once for each revocation of TURN tokens; not done: not every relay has acknowledged it, or there is none.
   virtual void on_revoked(bool is_done, Now now) = 0;
   virtual void on_keys_changed(Now now) = 0;
+  // At the start, and then every minute at least. `unfetched`: TURN servers of whose newest key nobody knows
+  // although it is due.
+  virtual void on_turn_keys(const std::vector<std::string>& unfetched, bool have_changed, Now now) = 0;
+  virtual void on_turn_keys_fetched(std::string_view server_name, const IpAddress& remote, Now now) = 0;
   // Another issuer has other keys than before; or `failure` says why it could not be asked.
   virtual void on_issuer(const IssuerNews& news, Now now) = 0;
   // The ledger could not be read or written; `what` is a sentence for the operator.
@@ -76,10 +83,16 @@ class WafNode {
   // From the thread that has started it: what is decided by from now on, and the issuers that it needs.
   // Listeners stay as they are. The error is a sentence about a file; then nothing has changed.
   std::expected<void, std::string> reconfigure(waf::Settings settings, std::vector<IssuerSource> issuers);
+  // The same: takes in what a command has changed in the ledger about the keys of TURN servers.
+  void take_turn_keys();
   // For connections that begin from now on. The error is a sentence; the old one stays then.
   std::expected<void, std::string> reload_certificate(const std::string& certificate_file,
                                                       const std::string& key_file);
+  // The same of the listener where TURN servers fetch their keys, whose authority is read again, too.
+  std::expected<void, std::string> reload_key_certificate(const std::string& certificate_file,
+                                                          const std::string& key_file);
   [[nodiscard]] std::vector<SocketAddress> listeners() const;
+  [[nodiscard]] std::optional<SocketAddress> key_listener() const;
 
   class Impl;
 

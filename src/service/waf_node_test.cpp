@@ -7,6 +7,7 @@
 #include <chrono>
 #include <mutex>
 
+#include "service/stun_keys.hpp"
 #include "service/test_certificates.hpp"
 #include "service/test_notebook.hpp"
 #include "waf/test_world.hpp"
@@ -32,6 +33,15 @@ class Notes final : public WafObserver, public TestNotebook {
   void on_keys_changed(Now /*now*/) override {
     note([&] { ++key_changes_; });
   }
+  void on_turn_keys(const std::vector<std::string>& unfetched, bool have_changed, Now /*now*/) override {
+    note([&] {
+      unfetched_ = unfetched;
+      turn_key_changes_ += have_changed ? 1 : 0;
+    });
+  }
+  void on_turn_keys_fetched(std::string_view server_name, const IpAddress& /*remote*/, Now /*now*/) override {
+    note([&] { fetched_.emplace_back(server_name); });
+  }
   void on_ledger_failed(std::string_view what, Now /*now*/) override {
     note([&] { failures_.emplace_back(what); });
   }
@@ -44,12 +54,16 @@ class Notes final : public WafObserver, public TestNotebook {
   std::vector<std::string> issuers() { return copy(issuers_); }
   std::vector<std::string> failures() { return copy(failures_); }
   std::vector<std::string> answers() { return copy(answers_); }
+  std::vector<std::string> fetched() { return copy(fetched_); }
+  std::vector<std::string> unfetched() { return copy(unfetched_); }
+  int turn_key_changes() { return copy(turn_key_changes_); }
   int confirmed() { return copy(confirmed_); }
   int unconfirmed() { return copy(unconfirmed_); }
   int key_changes() { return copy(key_changes_); }
 
  private:
-  std::vector<std::string> answers_{}, failures_{}, issuers_{};
+  std::vector<std::string> answers_{}, failures_{}, fetched_{}, unfetched_{}, issuers_{};
+  int turn_key_changes_ = 0;
   int confirmed_ = 0, unconfirmed_ = 0, key_changes_ = 0;
 };
 
@@ -400,6 +414,104 @@ TEST(WafNode, SignsWithAKeyThatItPublishes) {
   EXPECT_EQ(site.notes.key_changes(), 1);
   const json keys = json::parse(site.send({.path = "/waf/jwks"}).body);
   EXPECT_FALSE(keys.at("keys").empty());
+}
+
+// Two TURN servers with certificates of an authority, and a relay's client for each.
+struct RelayCertificates {
+  TestCertificates relays{};
+};
+struct KeySite : RelayCertificates, Site {
+  KeySite() : Site([this](WafNodeSettings& settings, waf::World&) { add_keys(settings); }) {}
+
+  void add_keys(WafNodeSettings& settings) {
+    for (const char* name : {"turn1.ims.example", "turn2.ims.example"}) {
+      relays.issue(name, (std::string{"DNS:"} + name).c_str());
+      settings.waf.turn.push_back(
+          {.token = {.server_name = name}, .fetches_keys = true, .certificate_names = {name}});
+    }
+    settings.waf.turn.erase(settings.waf.turn.begin(), settings.waf.turn.begin() + 2);
+    settings.waf.turn_keys.kid_prefix = "w1-";
+    settings.key_listener = settings.listeners.front();
+    settings.key_listener->client_ca_file = relays.authority();
+  }
+  HttpAnswer fetch(const std::string& name, const std::string& certificate, const TestCertificates& by) {
+    HttpClientSettings settings{.ca_file = certificates.authority()};
+    if (!certificate.empty()) {
+      settings.certificate_file = by.certificate(certificate);
+      settings.key_file = by.key(certificate);
+    }
+    const auto asking = *HttpClient::make(loop, settings);
+    std::optional<HttpAnswer> got;
+    asking->send({.url = "https://127.0.0.1:" + std::to_string(node->key_listener()->port) +
+                         "/.well-known/stun-key?service=stun&name=" + name},
+                 [&](HttpAnswer answer) { got = std::move(answer); });
+    while (!got) loop.run_one();
+    return *got;
+  }
+};
+
+TEST(WafNode, HandsEachTurnServerItsKeyOverMutualTls) {
+  KeySite site;
+  EXPECT_TRUE(site.notes.wait([&] { return site.notes.unfetched().size() == 2; }));
+  const HttpAnswer answer = site.fetch("turn1.ims.example", "turn1.ims.example", site.relays);
+  ASSERT_TRUE(answer) << answer.error();
+  ASSERT_EQ(answer->status, 200U);
+  const auto keys = parse_stun_keys(answer->body, {.kid_prefix = "w1-"});
+  ASSERT_TRUE(keys) << keys.error();
+  ASSERT_EQ(keys->keys.size(), 1u);
+  EXPECT_EQ(keys->refresh_after, std::chrono::seconds{300});
+  EXPECT_TRUE(parse_http_date(*answer->find("date")));
+  EXPECT_EQ(site.notes.fetched(), std::vector<std::string>{"turn1.ims.example"});
+  EXPECT_NE(site.world.ledger.turn_keys().front().fetched_at, WallTime{});
+
+  // What a client is given opens with it.
+  const json turn = site.log_in().at("turn");
+  EXPECT_TRUE(turn.at("kid").get<std::string>().starts_with(keys->keys.front().kid + '.')) << turn;
+  const Secret opener = credentials::derive_token_key(keys->keys.front().key, keys->keys.front().algorithm,
+                                                      "turn1.ims.example", turn.at("kid").get<std::string>());
+  EXPECT_TRUE(credentials::decode_token(*from_base64(turn.at("access_token").get<std::string>()),
+                                        {.key = opener.reveal(), .server_name = "turn1.ims.example"}));
+}
+
+TEST(WafNode, HandsKeysToNobodyElse) {
+  KeySite site;
+  const HttpAnswer other = site.fetch("turn1.ims.example", "turn2.ims.example", site.relays);
+  ASSERT_TRUE(other) << other.error();
+  EXPECT_EQ(other->status, 403U);
+  EXPECT_FALSE(site.fetch("turn1.ims.example", "", site.relays)) << "without a certificate nobody is heard";
+  TestCertificates strangers;
+  strangers.issue("turn1.ims.example", "DNS:turn1.ims.example");
+  EXPECT_FALSE(site.fetch("turn1.ims.example", "turn1.ims.example", strangers)) << "of another authority";
+  EXPECT_TRUE(site.notes.fetched().empty());
+  for (const waf::StoredTurnKey& key : site.world.ledger.turn_keys()) EXPECT_EQ(key.fetched_at, WallTime{});
+  EXPECT_EQ(site.send({.path = "/.well-known/stun-key", .query = "name=turn1.ims.example"}).status, 404U)
+      << "not where browsers are";
+}
+
+TEST(WafNode, ServesNothingElseWhereKeysAre) {
+  KeySite site;
+  const HttpClientSettings settings{.ca_file = site.certificates.authority(),
+                                    .certificate_file = site.relays.certificate("turn1.ims.example"),
+                                    .key_file = site.relays.key("turn1.ims.example")};
+  const auto asking = *HttpClient::make(site.loop, settings);
+  std::optional<HttpAnswer> got;
+  asking->send({.url = "https://127.0.0.1:" + std::to_string(site.node->key_listener()->port) + "/waf/jwks"},
+               [&](HttpAnswer answer) { got = std::move(answer); });
+  while (!got) site.loop.run_one();
+  EXPECT_EQ((*got)->status, 404U);
+}
+
+TEST(WafNode, GoesByWhatACommandHasChangedAboutKeys) {
+  KeySite site;
+  const std::string leaked = site.world.ledger.turn_keys().front().kid;
+  const std::string server = site.world.ledger.turn_keys().front().server_name;
+  site.world.ledger.withdraw_turn_key(leaked);  // the node's thread has nothing to do meanwhile
+  site.node->take_turn_keys();
+  EXPECT_TRUE(site.notes.wait([&] { return site.notes.turn_key_changes() == 2; }));
+  const auto keys = parse_stun_keys(site.fetch(server, server, site.relays)->body, {.kid_prefix = "w1-"});
+  ASSERT_TRUE(keys) << keys.error();
+  EXPECT_EQ(keys->withdrawn, std::vector<std::string>{leaked});
+  EXPECT_NE(keys->keys.front().kid, leaked);
 }
 
 TEST(WafNode, DecidesByItsNewSettings) {
