@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "credentials/issue.hpp"
+#include "program/admin_keys.hpp"
 #include "program/explain.hpp"
 
 namespace turnpike::program {
@@ -142,9 +143,9 @@ Json describe(const turn::Counters& counters) {
 // -------------------------------------------------------------------------------------------
 
 // What was pushed and revoked at the relay of this process, if there is one, beside its configuration.
-Explanation explain_at(const Config& config, relay::Server* server, const std::string& username,
-                       WallTime wall) {
-  credentials::Registry registry{config.credentials};
+Explanation explain_at(const Config& config, relay::Server* server, KeyProviders* providers,
+                       const std::string& username, WallTime wall) {
+  credentials::Registry registry{providers == nullptr ? config.credentials : providers->credentials()};
   if (server == nullptr) return explain(registry, username, wall);
   for (const credentials::PushedEntry& entry : server->list_pushed()) {
     if (entry.username != username) continue;
@@ -200,8 +201,8 @@ std::expected<Revocation, std::string> revocation_of(const Json& request) {
 
 // Without a ttl, for as long as the credential would have lived, where that is known. At every relay of whom
 // this process knows.
-Result revoke(const Config& config, relay::Server* server, RelayGroup* fleet, const Json& request,
-              WallTime wall) {
+Result revoke(const Config& config, relay::Server* server, KeyProviders* providers, RelayGroup* fleet,
+              const Json& request, WallTime wall) {
   if (server == nullptr && fleet == nullptr)
     return std::unexpected("this server has no [turn] and no [[relays]]: it knows no relay");
   auto revocation = revocation_of(request);
@@ -210,7 +211,7 @@ Result revoke(const Config& config, relay::Server* server, RelayGroup* fleet, co
   if (!ttl) return std::unexpected(ttl.error());
   revocation->until = wall + std::chrono::seconds{*ttl};
   if (!request.contains("ttl") && revocation->by == Revocation::By::username) {
-    const Explanation known = explain_at(config, server, revocation->value, wall);
+    const Explanation known = explain_at(config, server, providers, revocation->value, wall);
     if (known.is_valid()) revocation->until = known.grant->expires_at;
   }
   Json answer;
@@ -256,8 +257,9 @@ Result sessions(relay::Server& server, const Json& request) {
   return answer;
 }
 
-Result explain_username(const Config& config, relay::Server* server, const Json& request, WallTime wall) {
-  const Explanation found = explain_at(config, server, text_of(request, "username"), wall);
+Result explain_username(const Config& config, relay::Server* server, KeyProviders* providers,
+                        const Json& request, WallTime wall) {
+  const Explanation found = explain_at(config, server, providers, text_of(request, "username"), wall);
   Json answer;
   answer["valid"] = found.is_valid();
   answer["text"] = format_explanation(found, wall);
@@ -436,14 +438,18 @@ std::string AdminDesk::answer(std::string_view text, WallTime wall) {
   if (!request.is_object())
     return format_answer(std::unexpected("a request is a JSON object with a command"));
   const std::string command = text_of(request, "command");
+  KeyProviders* providers = hooks_.key_providers();
+  if (auto answered = answer_of_keys(providers, control_plane_, command, request))
+    return format_answer(std::move(*answered));
   if (auto answered = answer_of_relay(config_, server_, command, request, wall))
     return format_answer(std::move(*answered));
   if (command == "revoke")
-    return format_answer(revoke(config_, server_, control_plane_.relays(), request, wall));
+    return format_answer(revoke(config_, server_, providers, control_plane_.relays(), request, wall));
   if (command == "stats") return format_answer(stats(server_, control_plane_));
   if (command == "relays") return format_answer(relays(control_plane_.relays()));
   if (command == "metrics") return format_answer(Json{{"text", metrics_.serialise()}});
-  if (command == "explain") return format_answer(explain_username(config_, server_, request, wall));
+  if (command == "explain")
+    return format_answer(explain_username(config_, server_, providers, request, wall));
   if (command == "registrations") return format_answer(registrations(control_plane_, request));
   if (command == "deregister") return format_answer(deregister(control_plane_, request));
   if (command == "users") return format_answer(users(control_plane_, request));

@@ -12,6 +12,7 @@
 #include "base/time.hpp"
 #include "program/config.hpp"
 #include "program/control_plane.hpp"
+#include "program/key_providers.hpp"
 #include "relay/server.hpp"
 
 namespace turnpike::program {
@@ -33,6 +34,7 @@ class AdminDesk {
   struct Hooks {
     std::function<ReloadOutcome()> reload;
     std::function<DrainOutcome()> drain;
+    std::function<KeyProviders*()> key_providers;  // null where keys are not fetched
   };
 
   // All of them outlive the desk; `config` is the one in force, `server` is null without [turn].

@@ -20,6 +20,7 @@
 #include "program/relay_interface.hpp"
 #include "service/api_settings.hpp"
 #include "service/door.hpp"
+#include "service/key_provider.hpp"
 #include "service/relay_fleet.hpp"
 #include "service/sip_endpoint.hpp"
 #include "service/token_settings.hpp"
@@ -66,6 +67,14 @@ struct ApiConfig {
   bool has_own_tokens = false;
   std::map<std::string, std::vector<std::string>> wwsf_origins{};  // of [api.tokens]
 };
+// [waf.stun_keys]: where TURN servers fetch their keys. The rules of their succession stand in
+// WafConfig::node.
+struct WafKeyConfig {
+  SocketAddress listen{};
+  std::string certificate{};  // those of [waf] unless set
+  std::string key{};
+  std::string client_ca{};
+};
 // [waf]: the authorization server.
 struct WafConfig {
   HttpDoor door{};
@@ -74,8 +83,10 @@ struct WafConfig {
   service::WafNodeSettings node{};     // without listeners, key and TURN servers
   std::size_t connections_max = 1000;  // of each listener
   store::WafLedgerLimits ledger{.audit_for = std::chrono::hours{24 * 366}};
-  std::vector<std::string> turn_uris{};       // those of the relays unless set
-  std::vector<std::string> turn_resources{};  // URIs that mean the TURN server too
+  std::vector<std::string> turn_uris{};         // those of the relays unless set
+  std::vector<std::string> turn_resources{};    // URIs that mean the TURN server too
+  std::optional<WafKeyConfig> keys{};           // [waf.stun_keys]
+  std::vector<waf::TurnTarget> turn_servers{};  // [[waf.turn_servers]], which fetch their keys
 };
 // [ims]: the embedded home core.
 struct ImsConfig {
@@ -99,8 +110,9 @@ struct Config {
   std::optional<ImsConfig> ims{};
   std::optional<ApiConfig> api{};
   std::optional<WafConfig> waf{};
-  std::optional<RelayInterfaceSettings> relay_interface{};  // [credentials.interface]
-  std::vector<service::RelaySettings> relays{};             // [[relays]]; regions in their order
+  std::optional<RelayInterfaceSettings> relay_interface{};    // [credentials.interface]
+  std::vector<service::RelaySettings> relays{};               // [[relays]]; regions in their order
+  std::vector<service::KeyProviderSettings> key_providers{};  // [[credentials.token.providers]]
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
 };

@@ -137,18 +137,20 @@ void read_token_key(TableReader entry, SecretReader& secrets, credentials::Token
 }
 
 std::optional<credentials::TokenSettings> read_token(TableReader table, const std::string& path,
-                                                     const std::string& server_name, SecretReader& secrets,
+                                                     Config& config, SecretReader& secrets,
                                                      std::vector<Problem>& problems) {
   if (!table.is_present()) return std::nullopt;
   constexpr std::string_view allowed = "a list of { kid = \"...\", key = \"base64\", alg = \"A256GCM\" }";
   credentials::TokenSettings settings;
-  settings.server_name = server_name;
+  settings.server_name = config.server_name;
   const auto entries = table.tables("keys", allowed);
   for (std::size_t at = 0; at < entries.size(); ++at)
     read_token_key({entries[at], fmt::format("{}.keys[{}]", path, at), problems}, secrets, settings);
+  read_key_providers(table, path, settings, config, problems);
   const Node* list = table.find("keys");
-  if (list == nullptr || (list->kind == Node::Kind::list && list->items.empty()))
-    table.missing("keys", allowed);
+  if (config.key_providers.empty() &&
+      (list == nullptr || (list->kind == Node::Kind::list && list->items.empty())))
+    table.missing("keys", fmt::format("{}, or [[{}.providers]], from whom they are fetched", allowed, path));
   table.choice<credentials::MacKeyRule>("mac_key", settings.mac_key,
                                         {{"rfc7635", credentials::MacKeyRule::rfc7635},
                                          {"coturn16", credentials::MacKeyRule::coturn16},
@@ -172,8 +174,7 @@ void read_credentials_section(TableReader& table, Config& config, SecretReader& 
   settings.computed =
       read_computed(table.sub_table("computed"), table.path_of("computed"), secrets, problems);
   settings.pushed = read_pushed(table.sub_table("pushed"));
-  settings.token =
-      read_token(table.sub_table("token"), table.path_of("token"), config.server_name, secrets, problems);
+  settings.token = read_token(table.sub_table("token"), table.path_of("token"), config, secrets, problems);
   read_relay_interface(table.sub_table("interface"), config);
   const bool has_source = settings.static_users || settings.computed || settings.pushed || settings.token;
   if (!has_source && config.turn) table.missing("", allowed);

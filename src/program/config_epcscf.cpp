@@ -166,7 +166,7 @@ void read_issuer_sources(TableReader& table, std::vector<Source>& to,
   constexpr std::string_view allowed = "a list of \"computed\", \"token\" and \"pushed\"";
   const auto is_configured = [&](Source source) {
     return source == Source::computed ? settings.computed.has_value()
-           : source == Source::token  ? settings.token.has_value()
+           : source == Source::token  ? settings.token && !settings.token->keys.empty()
                                       : settings.pushed.has_value();
   };
   if (table.find("sources") == nullptr) {

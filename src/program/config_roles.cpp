@@ -86,7 +86,7 @@ void check_roles(const Config& config, TableReader& root) {
     check_relay_alone(root);
     if (config.epcscf) check_handing_out(config, root, "epcscf", config.epcscf->sources, config.epcscf->uris);
     if (config.api) check_handing_out(config, root, "api", config.api->sources, config.api->uris);
-    if (config.waf && config.credentials.token)
+    if (config.waf && config.credentials.token && !config.credentials.token->keys.empty())
       check_handing_out(config, root, "waf", {credentials::Source::token}, config.waf->turn_uris);
   }
   check_pushed(config, root);

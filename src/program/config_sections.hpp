@@ -43,6 +43,11 @@ void read_relays_elsewhere(TableReader& credentials, Config& config);
 void read_credentials_section(TableReader& credentials, Config& config, SecretReader& secrets,
                               std::vector<Problem>& problems);
 
+// [[credentials.token.providers]]: from whom the keys of tokens are fetched, after the keys that stand here.
+void read_key_providers(TableReader& token, const std::string& path,
+                        const credentials::TokenSettings& settings, Config& config,
+                        std::vector<Problem>& problems);
+std::string format_key_providers(const Config& config);
 // [epcscf] and [ims]: after the others, whose values stand in for what they leave out.
 void read_control_plane(TableReader& root, Config& config, const std::filesystem::path& folder,
                         SecretReader& secrets, std::vector<Problem>& problems);
@@ -54,6 +59,10 @@ std::string describe_api(const ApiConfig& api);
 // [waf], after [turn] and [credentials], whose relays its tokens are for.
 void read_waf(TableReader table, Config& config, const std::filesystem::path& folder, SecretReader& secrets,
               std::vector<Problem>& problems);
+// [waf.stun_keys] and [[waf.turn_servers]].
+void read_waf_turn_keys(TableReader& waf_table, WafConfig& waf, const Config& config,
+                        const std::filesystem::path& folder, std::vector<Problem>& problems);
+std::string format_waf_turn_keys(const WafConfig& waf);
 std::string format_waf(const WafConfig& waf);
 std::string describe_waf(const Config& config);
 // "sources" of an issuer: those of [credentials] unless they are named.

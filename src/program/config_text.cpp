@@ -178,7 +178,14 @@ std::string format_credentials(const credentials::RegistrySettings& settings) {
   return text;
 }
 
-std::string describe_sources(const credentials::RegistrySettings& settings) {
+std::string describe_keys(std::size_t keys, std::size_t providers) {
+  std::string text = fmt::format("token ({} {}", keys, keys == 1 ? "key" : "keys");
+  if (providers != 0) text += fmt::format(", {} {}", providers, providers == 1 ? "provider" : "providers");
+  return text + ')';
+}
+
+std::string describe_sources(const Config& config) {
+  const credentials::RegistrySettings& settings = config.credentials;
   const auto count = [](std::size_t number, std::string_view one, std::string_view many) {
     return fmt::format("{} {}", number, number == 1 ? one : many);
   };
@@ -188,7 +195,8 @@ std::string describe_sources(const credentials::RegistrySettings& settings) {
   if (settings.computed)
     sources.push_back("computed (" + count(settings.computed->secrets.size(), "secret", "secrets") + ")");
   if (settings.pushed) sources.push_back(fmt::format("pushed (up to {})", settings.pushed->credentials_max));
-  if (settings.token) sources.push_back("token (" + count(settings.token->keys.size(), "key", "keys") + ")");
+  if (settings.token)
+    sources.push_back(describe_keys(settings.token->keys.size(), config.key_providers.size()));
   return fmt::format("{}", fmt::join(sources, ", "));
 }
 
@@ -197,7 +205,7 @@ std::string describe_sources(const credentials::RegistrySettings& settings) {
 std::string format_config(const Config& config) {
   std::string text =
       config.turn ? format_turn(config) + format_limits(config) : format_relays_elsewhere(config);
-  text += format_credentials(config.credentials);
+  text += format_credentials(config.credentials) + format_key_providers(config);
   if (!config.admin_socket.empty())
     text += fmt::format("\n[admin]\nsocket = {}\n", quote(config.admin_socket));
   text += fmt::format("\n[log]\nlevel = \"{}\"\nformat = \"{}\"\n", name_of(config.log_level),
@@ -217,7 +225,7 @@ std::string describe_relay(const Config& config) {
   const turn::Settings& turn = *config.turn;
   std::string text = fmt::format("serves       {}, realm {}\n", fmt::join(listener_names(config), ", "),
                                  config.credentials.realm);
-  text += fmt::format("credentials  {}\n", describe_sources(config.credentials));
+  text += fmt::format("credentials  {}\n", describe_sources(config));
   text += fmt::format("relays from  {}, ports {} to {}\n", fmt::join(relay_names(config), ", "),
                       turn.relay_port_min, turn.relay_port_max);
   text += fmt::format(
@@ -229,7 +237,7 @@ std::string describe_relay(const Config& config) {
 }
 
 std::string describe_relays_elsewhere(const Config& config) {
-  const std::string sources = describe_sources(config.credentials);
+  const std::string sources = describe_sources(config);
   if (sources.empty()) return "";
   return fmt::format("credentials  {}, for relays of realm {}\ntold         {}\n", sources,
                      config.credentials.realm, fmt::join(config.uris, ", "));

@@ -77,6 +77,10 @@ void read_secret(TableReader& table, WafConfig& waf, SecretReader& secrets) {
   if (secret) waf.secret = std::move(*secret);
 }
 
+bool has_keys(const Config& config) {
+  return config.credentials.token && !config.credentials.token->keys.empty();
+}
+
 void read_turn_server(TableReader table, WafConfig& waf, const Config& config) {
   waf.turn_uris = config.uris;
   constexpr std::string_view allowed = "turn: or turns: URIs, \"turn:turn1.example:3478?transport=udp\"";
@@ -88,9 +92,10 @@ void read_turn_server(TableReader table, WafConfig& waf, const Config& config) {
     }
   }
   read_list(table, "resources", waf.turn_resources, "a list of URIs that mean the TURN server too");
-  if (table.is_present() && !config.credentials.token)
-    table.complain("", table.line(),
-                   "found without [credentials.token], allowed: beside it, as it has the keys of the tokens");
+  if (table.is_present() && !has_keys(config))
+    table.complain(
+        "", table.line(),
+        "found without [credentials.token] keys, allowed: beside them, as tokens are made with them");
   table.finish();
 }
 
@@ -196,11 +201,16 @@ waf::Settings make_waf_settings(const Config& config) {
   const WafConfig& from = *config.waf;
   waf::Settings settings = from.node.waf;
   settings.key = derive(from.secret, "turnpike waf");
-  if (config.credentials.token)
+  if (has_keys(config))
     settings.turn = {{.token = *config.credentials.token,
                       .realm = config.credentials.realm,
                       .uris = from.turn_uris,
                       .resources = from.turn_resources}};
+  for (waf::TurnTarget target : from.turn_servers) {
+    // Keys come and go; how tokens are made of them stands where it stands for all.
+    if (config.credentials.token) target.token.policy = config.credentials.token->policy;
+    settings.turn.push_back(std::move(target));
+  }
   return settings;
 }
 
@@ -216,6 +226,12 @@ service::WafNodeSettings make_waf_node_settings(const Config& config) {
     }
     settings.listeners.push_back(std::move(http));
   }
+  if (from.keys)
+    settings.key_listener = {.listen = from.keys->listen,
+                             .certificate_file = from.keys->certificate,
+                             .key_file = from.keys->key,
+                             .client_ca_file = from.keys->client_ca,
+                             .connections_max = from.connections_max};
   return settings;
 }
 
@@ -236,6 +252,7 @@ void read_waf(TableReader table, Config& config, const std::filesystem::path& fo
   read_machine(table, waf.node.waf);
   read_waf_issuers(table, waf.node, folder, secrets, problems);
   read_turn_server(table.sub_table("turn"), waf, config);
+  read_waf_turn_keys(table, waf, config, folder, problems);
   read_waf_limits(table.sub_table("limits"), waf);
   table.finish();
   const bool is_whole = !waf.node.waf.issuer.empty() && waf.secret.size() >= secret_bytes_min;
@@ -288,6 +305,7 @@ std::string format_waf(const WafConfig& waf) {
   text += format_machine(node.waf);
   text += fmt::format("\n[waf.turn]\nuris = {}\nresources = {}\n", quote_all(waf.turn_uris),
                       quote_all(waf.turn_resources));
+  text += format_waf_turn_keys(waf);
   text += format_waf_issuers(node);
   return text +
          fmt::format(
@@ -302,11 +320,17 @@ std::string format_waf(const WafConfig& waf) {
 
 std::string describe_waf(const Config& config) {
   const WafConfig& waf = *config.waf;
-  const std::string turn = config.credentials.token ? config.credentials.token->server_name : "none";
-  return fmt::format("WAF          {}, issuer {}, accounts in {}\ntokens       for {}, TURN {}\n",
-                     fmt::join(listener_names(waf.door), ", "), waf.node.waf.issuer, waf.database,
-                     waf.node.waf.registration.audience, turn) +
-         describe_waf_issuers(waf.node);
+  std::vector<std::string> turn;
+  if (has_keys(config)) turn.push_back(config.credentials.token->server_name);
+  for (const waf::TurnTarget& target : waf.turn_servers) turn.push_back(target.token.server_name);
+  if (turn.empty()) turn.emplace_back("none");
+  std::string text = fmt::format("WAF          {}, issuer {}, accounts in {}\ntokens       for {}, TURN {}\n",
+                                 fmt::join(listener_names(waf.door), ", "), waf.node.waf.issuer, waf.database,
+                                 waf.node.waf.registration.audience, fmt::join(turn, ", "));
+  if (waf.keys)
+    text += fmt::format("TURN keys    https:{}, kids {}...\n", waf.keys->listen.to_string(),
+                        waf.node.waf.turn_keys.kid_prefix);
+  return text + describe_waf_issuers(waf.node);
 }
 
 }  // namespace turnpike::program

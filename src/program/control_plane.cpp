@@ -146,6 +146,9 @@ void ControlPlane::tell_ready() const {
   if (waf_)
     for (const std::string& address : waf_->listeners())
       log_.info("listening", {{"address", address}, {"part", "waf"}});
+  if (waf_)
+    if (const auto address = waf_->key_listener())
+      log_.info("listening", {{"address", *address}, {"part", "waf_stun_keys"}});
 }
 
 std::expected<void, std::string> ControlPlane::reconfigure(const Config& config) {

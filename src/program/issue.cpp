@@ -114,7 +114,7 @@ std::optional<Secret> find_opaque_id_key(const Config& config) {
   if (!config.opaque_id_key.empty()) return config.opaque_id_key;
   const credentials::RegistrySettings& sources = config.credentials;
   const Secret* secret = nullptr;
-  if (sources.token) secret = &sources.token->keys.front().key;
+  if (sources.token && !sources.token->keys.empty()) secret = &sources.token->keys.front().key;
   if (sources.computed) secret = &sources.computed->secrets.front().secret;
   if (secret == nullptr) return std::nullopt;
   return Secret{crypto::hmac_sha256(secret->reveal(), as_bytes("turnpike opaque id"))};

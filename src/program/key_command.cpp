@@ -7,6 +7,7 @@
 
 #include "program/config_command.hpp"
 #include "program/key_certificate.hpp"
+#include "program/key_fetch_command.hpp"
 #include "program/text_file.hpp"
 #include "program/time_text.hpp"
 
@@ -164,9 +165,12 @@ constexpr const char* generate_help =
     "  turnpike key generate --to var/computed.secret      a file that its owner alone can read\n";
 constexpr const char* rotate_help =
     "Prints a new key and says where to put it and when, so that every relay knows a key before\n"
-    "an issuer uses it, and old credentials stay good to their end. Changes no file.\n\n"
-    "Example:\n"
-    "  turnpike key rotate --config turnpike.toml --source token\n";
+    "an issuer uses it, and old credentials stay good to their end. Changes no file.\n"
+    "With --source waf it begins the next key of a TURN server that fetches its keys: published now, and\n"
+    "used after published_before_seconds, or at once.\n\n"
+    "Examples:\n"
+    "  turnpike key rotate --config turnpike.toml --source token\n"
+    "  turnpike key rotate --config waf.toml --source waf --server turn1.ims.example\n";
 
 void add_generate(Command& key) {
   const auto options = std::make_shared<KeyGenerateOptions>();
@@ -188,22 +192,28 @@ void add_list(Command& key) {
   list.text("--config", *file, "the configuration");
   list.on_run([file] {
     const auto config = require_config(*file);
-    return config ? list_keys(*config, read_clocks().wall) : config.error();
+    if (!config) return config.error();
+    const WallTime wall = read_clocks().wall;
+    return join(list_keys(*config, wall), list_fetched_keys(*config, wall));
   });
 }
 
 void add_rotate(Command& key) {
   const auto file = std::make_shared<std::optional<std::string>>();
   const auto options = std::make_shared<KeyRotateOptions>();
+  const auto begin = std::make_shared<KeyBeginOptions>();
   Command rotate = key.add("rotate", "Make the next key and say what to do when");
   rotate.text("--config", *file, "the configuration")
-      .choice("--source", options->source, {"token", "computed"}, "whose key")
+      .choice("--source", options->source, {"token", "computed", "waf"}, "whose key")
+      .text("--server", begin->server_name, "waf: the TURN server; needed where there are several")
+      .flag("--at-once", begin->at_once, "waf: use it as soon as the TURN server has fetched it")
       .text("--id", options->id, "the name of the new key; made from the date if unset")
       .number("--publish-seconds", options->publish_seconds, 0, 30 * 86400,
               "until every relay has been reloaded")
       .number("--keep-seconds", options->keep_seconds, 0, 365 * 86400, "the longest life of a credential")
       .explain(rotate_help);
-  rotate.on_run([file, options] {
+  rotate.on_run([file, options, begin] {
+    if (options->source == "waf") return begin_turn_key(*file, *begin);
     const auto config = require_config(*file);
     if (!config) return config.error();
     SystemRandom random;
@@ -218,6 +228,7 @@ void add_key_command(Command root) {
   add_generate(key);
   add_list(key);
   add_rotate(key);
+  add_key_fetching(key);
   add_key_certificate(key);
 }
 

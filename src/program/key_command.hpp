@@ -1,5 +1,5 @@
 #pragma once
-// turnpike key generate|list|rotate: secrets of the computed source and keys of the token source (AS-RS
+// turnpike key: secrets of the computed source and keys of the token source (AS-RS
 // keys), published before they are used and kept until the last credential made with them has ended.
 
 #include <cstdint>

@@ -58,6 +58,7 @@ bool is_fixed_of_waf(std::string_view section, std::string_view key) {
   if (section == "waf.limits")
     return key == "connections_total" || key == "requests_per_second_per_source" || key == "logins_waiting" ||
            key.starts_with("audit_");
+  if (section == "waf.stun_keys") return key == "listen" || key == "client_ca";
   return section == "waf" &&
          (key == "listen" || key == "allow_cleartext" || key == "issuer" || key == "database");
 }
@@ -103,6 +104,8 @@ std::vector<std::string> roles_that_differ(const Config& running, const Config& 
   if (running.waf.has_value() != read.waf.has_value()) roles.emplace_back("waf");
   if (running.epcscf && read.epcscf && running.epcscf->tokens.has_value() != read.epcscf->tokens.has_value())
     roles.emplace_back("epcscf.tokens");
+  if (running.waf && read.waf && running.waf->keys.has_value() != read.waf->keys.has_value())
+    roles.emplace_back("waf.stun_keys");
   return roles;
 }
 
@@ -138,6 +141,7 @@ std::expected<std::unique_ptr<Serving>, std::string> Serving::start(Config confi
 Serving::~Serving() {
   if (control_plane_) control_plane_->stop();
   relay_interface_.reset();
+  key_providers_.reset();
   if (server_) server_->stop();
 }
 
@@ -154,9 +158,11 @@ std::expected<void, std::string> Serving::open() {
   control_plane_ = std::move(*control_plane);
   metrics_.gauge("turnpike_build_info", "1, with the version as label", {{"version", TURNPIKE_VERSION}})
       .set(1);
-  desk_ = std::make_unique<AdminDesk>(
-      config_, server_.get(), metrics_,
-      AdminDesk::Hooks{[this] { return reload(); }, [this] { return drain(); }}, *control_plane_);
+  desk_ =
+      std::make_unique<AdminDesk>(config_, server_.get(), metrics_,
+                                  AdminDesk::Hooks{[this] { return reload(); }, [this] { return drain(); },
+                                                   [this] { return key_providers_.get(); }},
+                                  *control_plane_);
   return {};
 }
 
@@ -167,6 +173,19 @@ std::expected<void, std::string> Serving::open_relay() {
   server_ = std::move(*server);
   if (auto opened = open_relay_interface(); !opened) return opened;
   add_relay_metrics(metrics_, *server_);
+  return config_.key_providers.empty() ? std::expected<void, std::string>{} : take_in_credentials();
+}
+
+// By those who fetch keys, where there is anybody: the relay goes by what is configured and what was fetched.
+std::expected<void, std::string> Serving::take_in_credentials() {
+  if (key_providers_) return key_providers_->reconfigure(config_);
+  if (config_.key_providers.empty()) {
+    server_->reconfigure(config_.credentials);
+    return {};
+  }
+  auto providers = KeyProviders::start(config_, *server_, log_, metrics_);
+  if (!providers) return std::unexpected(std::move(providers.error()));
+  key_providers_ = std::move(*providers);
   return {};
 }
 
@@ -218,6 +237,7 @@ void Serving::run(int signals) {
           polls, [this](std::string_view request) { return desk_->answer(request, read_clocks().wall); });
   }
   control_plane_->stop();
+  key_providers_.reset();
   if (server_) server_->stop();
   log_.info("stopped");
 }
@@ -269,7 +289,15 @@ void Serving::take_in(Config& read, ReloadOutcome& outcome) {
   config_.log_level = read.log_level;
   config_.uris = std::move(read.uris);
   log_.set_level_min(config_.log_level);
-  if (server_) server_->reconfigure(config_.credentials);
+  config_.key_providers = std::move(read.key_providers);
+  for (service::KeyProviderSettings& provider : config_.key_providers)
+    provider.server_name = config_.server_name;
+  if (server_)
+    if (const auto done = take_in_credentials(); !done) {
+      if (!key_providers_) server_->reconfigure(config_.credentials);
+      log_.warn("config", {{"warning", done.error()}});
+      outcome.warnings.push_back(done.error());
+    }
   take_in_control_plane(read, outcome);
 }
 
@@ -308,6 +336,11 @@ void take_in_issuing(WafConfig& running, WafConfig& read) {
   running.node.issuers = std::move(read.node.issuers);
   running.turn_uris = std::move(read.turn_uris);
   running.turn_resources = std::move(read.turn_resources);
+  running.turn_servers = std::move(read.turn_servers);
+  if (running.keys && read.keys) {
+    running.keys->certificate = std::move(read.keys->certificate);
+    running.keys->key = std::move(read.keys->key);
+  }
   running.door.certificate = std::move(read.door.certificate);
   running.door.key = std::move(read.door.key);
 }

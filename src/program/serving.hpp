@@ -13,6 +13,7 @@
 #include "program/admin_socket.hpp"
 #include "program/config.hpp"
 #include "program/control_plane.hpp"
+#include "program/key_providers.hpp"
 #include "program/relay_interface.hpp"
 #include "program/relay_reports.hpp"
 #include "relay/server.hpp"
@@ -40,12 +41,14 @@ class Serving {
   relay::Server& server() { return *server_; }  // with [turn] alone
   AdminDesk& desk() { return *desk_; }
   ControlPlane& control_plane() { return *control_plane_; }
+  KeyProviders* key_providers() { return key_providers_.get(); }
 
  private:
   Serving(Config config, Log& log);
   std::expected<void, std::string> open();
   std::expected<void, std::string> open_relay();
   std::expected<void, std::string> open_relay_interface();
+  std::expected<void, std::string> take_in_credentials();
   [[nodiscard]] DrainOutcome what_runs();
   void tell_ready();
   void tell_relay_ready();
@@ -59,7 +62,8 @@ class Serving {
   metrics::Counter reloads_done_, reloads_refused_;
   std::optional<RelayReports> reports_{};
   std::optional<AdminSocket> socket_{};
-  std::unique_ptr<relay::Server> server_{};  // null without [turn]
+  std::unique_ptr<relay::Server> server_{};        // null without [turn]
+  std::unique_ptr<KeyProviders> key_providers_{};  // with [[credentials.token.providers]], once there are any
   std::unique_ptr<ControlPlane> control_plane_{};
   std::unique_ptr<RelayStore> relay_store_{};
   std::unique_ptr<RelayInterface> relay_interface_{};

@@ -54,4 +54,19 @@ std::expected<void, WriteRefusal> write_private_file(const std::string& file, st
   return refuse(reason);
 }
 
+std::expected<void, std::string> replace_private_file(const std::string& file, std::string_view text) {
+  const auto reason = [] { return std::unexpected(std::generic_category().message(errno)); };
+  const std::string next = file + ".new";
+  ::unlink(next.c_str());  // of a process that ended in the middle
+  if (auto written = write_private_file(next, text); !written)
+    return std::unexpected(std::move(written.error().reason));
+  const int descriptor = ::open(next.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool is_kept = descriptor >= 0 && ::fsync(descriptor) == 0;
+  if (descriptor >= 0) ::close(descriptor);
+  if (is_kept && ::rename(next.c_str(), file.c_str()) == 0) return {};
+  auto why = reason();
+  ::unlink(next.c_str());
+  return why;
+}
+
 }  // namespace turnpike::program

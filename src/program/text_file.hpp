@@ -21,5 +21,7 @@ struct WriteRefusal {
 };
 // For its owner alone, from the first moment; makes the folder, and never replaces a file.
 std::expected<void, WriteRefusal> write_private_file(const std::string& file, std::string_view text);
+// The same in the place of what is there: whole and on the disk, or as it was. The error is the reason.
+std::expected<void, std::string> replace_private_file(const std::string& file, std::string_view text);
 
 }  // namespace turnpike::program

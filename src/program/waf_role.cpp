@@ -1,5 +1,6 @@
 #include "program/waf_role.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "program/waf_settings.hpp"
@@ -20,6 +21,10 @@ WafReports::WafReports(Log& log, metrics::Registry& metrics)
                                    "The same, where not every relay has acknowledged it")),
       failures_(metrics.counter("turnpike_waf_ledger_failures_total",
                                 "Times that the database could not be read or written")),
+      fetches_(metrics.counter("turnpike_waf_turn_key_fetches_total",
+                               "Times that a TURN server has fetched its keys")),
+      unfetched_(metrics.gauge("turnpike_waf_turn_keys_unfetched",
+                               "TURN servers whose newest key is due, and nobody has fetched it")),
       issuer_failures_(
           metrics.counter("turnpike_waf_issuer_failures_total",
                           "Times that a provider's metadata or an issuer's keys could not be had")),
@@ -50,6 +55,20 @@ void WafReports::on_revoked(bool is_done, Now now) {
 }
 
 void WafReports::on_keys_changed(Now /*now*/) { log_.info("waf_keys_changed"); }
+
+void WafReports::on_turn_keys(const std::vector<std::string>& unfetched, bool have_changed, Now /*now*/) {
+  if (have_changed) log_.info("waf_turn_keys_changed");
+  unfetched_.set(static_cast<double>(unfetched.size()));
+  for (const std::string& server_name : unfetched)
+    if (std::ranges::find(told_unfetched_, server_name) == told_unfetched_.end())
+      log_.warn("waf_turn_key_unfetched", {{"server_name", server_name}});
+  told_unfetched_ = unfetched;
+}
+
+void WafReports::on_turn_keys_fetched(std::string_view server_name, const IpAddress& remote, Now /*now*/) {
+  fetches_.add();
+  log_.debug("waf_turn_keys_fetched", {{"server_name", server_name}, {"client", remote.to_string()}});
+}
 
 void WafReports::on_issuer(const service::IssuerNews& news, Now now) {
   if (news.failure.empty())
@@ -94,7 +113,14 @@ std::expected<void, std::string> WafRole::change_secret(const WafConfig& config)
 
 std::expected<void, std::string> WafRole::reconfigure(const Config& config) {
   if (auto done = node_->reconfigure(make_waf_settings(config), config.waf->node.issuers); !done) return done;
-  return node_->reload_certificate(config.waf->door.certificate, config.waf->door.key);
+  auto done = node_->reload_certificate(config.waf->door.certificate, config.waf->door.key);
+  if (!done || !config.waf->keys) return done;
+  return node_->reload_key_certificate(config.waf->keys->certificate, config.waf->keys->key);
+}
+
+std::optional<std::string> WafRole::key_listener() const {
+  const auto address = node_->key_listener();
+  return address ? std::optional{"https:" + address->to_string()} : std::nullopt;
 }
 
 std::vector<std::string> WafRole::listeners() const {

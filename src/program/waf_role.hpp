@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,16 @@ class WafReports final : public service::WafObserver {
   void on_keys_changed(Now now) override;
   void on_issuer(const service::IssuerNews& news, Now now) override;
   void on_ledger_failed(std::string_view what, Now now) override;
+  void on_turn_keys(const std::vector<std::string>& unfetched, bool have_changed, Now now) override;
+  void on_turn_keys_fetched(std::string_view server_name, const IpAddress& remote, Now now) override;
 
  private:
   Log& log_;
   metrics::Registry& metrics_;
-  metrics::Counter revocations_, unconfirmed_, failures_, issuer_failures_;
+  metrics::Counter revocations_, unconfirmed_, failures_, fetches_;
+  metrics::Gauge unfetched_;
+  metrics::Counter issuer_failures_;
+  std::vector<std::string> told_unfetched_{};
   LineBudget refusals_;  // lines that a stranger can cause
   LineBudget troubles_;
 };
@@ -50,7 +56,10 @@ class WafRole {
   std::expected<void, std::string> change_secret(const WafConfig& config);
   // From the thread that has started it. The error is one line about the certificate, whose old one stays.
   std::expected<void, std::string> reconfigure(const Config& config);
+  // The same: what a command has changed in the ledger about the keys of TURN servers.
+  void take_turn_keys() { node_->take_turn_keys(); }
   [[nodiscard]] std::vector<std::string> listeners() const;  // "https:192.0.2.1:8445"
+  [[nodiscard]] std::optional<std::string> key_listener() const;
 
  private:
   WafRole(Log& log, metrics::Registry& metrics) : log_(log), reports_(log, metrics) {}
