@@ -205,18 +205,20 @@ void read_stun_keys(TableReader table, WafConfig& waf, const Config& config,
   waf.keys = std::move(keys);
 }
 
-waf::TurnTarget read_turn_server(TableReader table, const Config& config, const WafConfig& waf) {
+std::optional<waf::TurnTarget> read_turn_server(TableReader table, const Config& config,
+                                                const WafConfig& waf) {
   waf::TurnTarget target{.fetches_keys = true};
   std::string& name = target.token.server_name;
   table.text("server_name", name, name_bytes_max);
   if (name.empty())
     table.missing("server_name", "the turn.server_name of the relay, which its tokens are sealed for");
   const bool is_taken =
-      std::ranges::any_of(waf.turn_servers,
-                          [&](const waf::TurnTarget& it) { return it.token.server_name == name; }) ||
-      (config.credentials.token && !config.credentials.token->keys.empty() &&
-       config.credentials.token->server_name == name);
-  if (!name.empty() && is_taken)
+      !name.empty() &&
+      (std::ranges::any_of(waf.turn_servers,
+                           [&](const waf::TurnTarget& it) { return it.token.server_name == name; }) ||
+       (config.credentials.token && !config.credentials.token->keys.empty() &&
+        config.credentials.token->server_name == name));
+  if (is_taken)
     table.complain(
         "server_name", line_of(table, "server_name"),
         fmt::format(
@@ -244,6 +246,7 @@ waf::TurnTarget read_turn_server(TableReader table, const Config& config, const 
       "alg", target.algorithm,
       {{"A256GCM", credentials::TokenAlgorithm::a256gcm}, {"A128GCM", credentials::TokenAlgorithm::a128gcm}});
   table.finish();
+  if (name.empty() || is_taken) return std::nullopt;
   return target;
 }
 
@@ -254,8 +257,9 @@ void read_waf_turn_keys(TableReader& waf_table, WafConfig& waf, const Config& co
   read_stun_keys(waf_table.sub_table("stun_keys"), waf, config, folder);
   const auto entries = waf_table.tables("turn_servers", "[[waf.turn_servers]] tables");
   for (std::size_t at = 0; at < entries.size(); ++at)
-    waf.turn_servers.push_back(
-        read_turn_server({entries[at], fmt::format("waf.turn_servers[{}]", at), problems}, config, waf));
+    if (auto read =
+            read_turn_server({entries[at], fmt::format("waf.turn_servers[{}]", at), problems}, config, waf))
+      waf.turn_servers.push_back(std::move(*read));
   if (!entries.empty() && !waf.keys)
     waf_table.complain(
         "turn_servers", entries.front()->line,

@@ -63,7 +63,7 @@ void read_waf(TableReader table, Config& config, const std::filesystem::path& fo
 void read_waf_turn_keys(TableReader& waf_table, WafConfig& waf, const Config& config,
                         const std::filesystem::path& folder, std::vector<Problem>& problems);
 std::string format_waf_turn_keys(const WafConfig& waf);
-std::string format_waf(const WafConfig& waf);
+std::string format_waf(const Config& config);
 std::string describe_waf(const Config& config);
 // "sources" of an issuer: those of [credentials] unless they are named.
 void read_issuer_sources(TableReader& table, std::vector<credentials::Source>& to,

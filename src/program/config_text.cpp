@@ -213,7 +213,7 @@ std::string format_config(const Config& config) {
   if (config.epcscf) text += format_epcscf(*config.epcscf);
   if (config.ims) text += format_ims(*config.ims);
   if (config.api) text += format_api(*config.api);
-  if (config.waf) text += format_waf(*config.waf);
+  if (config.waf) text += format_waf(config);
   text += format_relay_interface(config);
   if (!config.opaque_id_key.empty()) text += fmt::format("\n[issue]\nopaque_id_key = {}\n", mask);
   return text;

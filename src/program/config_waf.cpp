@@ -298,13 +298,15 @@ std::string format_machine(const waf::Settings& settings) {
 
 }  // namespace
 
-std::string format_waf(const WafConfig& waf) {
+std::string format_waf(const Config& config) {
+  const WafConfig& waf = *config.waf;
   const service::WafNodeSettings& node = waf.node;
   std::string text = "\n[waf]\n" + format_http_door(waf.door);
   text += fmt::format("database = {}\nsecret = \"(hidden)\"\n", quote(waf.database));
   text += format_machine(node.waf);
-  text += fmt::format("\n[waf.turn]\nuris = {}\nresources = {}\n", quote_all(waf.turn_uris),
-                      quote_all(waf.turn_resources));
+  if (has_keys(config))
+    text += fmt::format("\n[waf.turn]\nuris = {}\nresources = {}\n", quote_all(waf.turn_uris),
+                        quote_all(waf.turn_resources));
   text += format_waf_turn_keys(waf);
   text += format_waf_issuers(node);
   return text +

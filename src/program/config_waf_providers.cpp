@@ -96,11 +96,13 @@ void read_conditions(TableReader& table, waf::ClaimRule& rule) {
   for (std::size_t at = 0; at < node->keys.size(); ++at) {
     const Node& found = node->items[at];
     waf::ClaimCondition condition{.claim = node->keys[at]};
+    bool is_refused = false;
     const auto add = [&](const Node& item) {
       if (auto value = read_value(item)) {
         condition.values.push_back(std::move(*value));
       } else {
         claims.refuse(node->keys[at], item, value_allowed);
+        is_refused = true;
       }
     };
     if (found.kind == Node::Kind::list) {
@@ -108,7 +110,7 @@ void read_conditions(TableReader& table, waf::ClaimRule& rule) {
     } else {
       add(found);
     }
-    rule.conditions.push_back(std::move(condition));
+    if (!is_refused) rule.conditions.push_back(std::move(condition));
   }
 }
 
