@@ -316,9 +316,12 @@ class Disk(world.Case):
         browser = server.browser()
         form = browser.get(server.authorization("v" * 43))
         tokens = server.tokens()
+        # The log of the database grows with each write, and once it is the largest file nothing more can be written.
+        log, others = server.folder / "waf.db-wal", [server.folder / name for name in ("waf.db", "output")]
+        while log.stat().st_size < max(other.stat().st_size for other in others):
+            tokens = server.tokens()
         unlimited = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
-        size = max((server.folder / name).stat().st_size for name in ("waf.db", "waf.db-wal", "output"))
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, unlimited[1]))
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (log.stat().st_size, unlimited[1]))
         refused = [
             browser.post(f"{server.issuer}/token", grant_type="refresh_token", client_id="wic",
                          refresh_token=tokens["refresh_token"])
