@@ -22,9 +22,6 @@
 namespace turnpike {
 namespace {
 
-using credentials::IssuedPassword;
-using credentials::IssuedToken;
-
 constexpr double mint_us_max = 10;
 constexpr double verify_us_max = 5;
 constexpr std::size_t count_default = 20'000;
@@ -84,6 +81,7 @@ void tell_minting(Report& report, std::size_t count) {
   const auto tell = [&](std::string_view what, auto mint) {
     const auto subjects = [&] {
       std::vector<std::string> all;
+      all.reserve(count);
       for (std::size_t i = 0; i < count; ++i) all.push_back(subject_of(i));
       return all;
     };
