@@ -6,22 +6,12 @@ import urllib.parse
 import epcscf
 import federation
 import identity_provider
-import turn
 import waf
 import world
 from federation import impi
 
 
-class FederationCase(world.Case):
-    def allocated(self, tokens):
-        ice = tokens["turn"]["iceServers"][0]
-        client = turn.Client((world.V4, self.server.port), ice["username"], ice["credential"])
-        self.addCleanup(client.close)
-        client.allocate()
-        client.bind((world.V4, self.peer.port))
-        self.assertTrue(client.echoes())
-        return client
-
+class FederationCase(waf.Case):
     def assert_page(self, page, status, *texts):
         self.assertIsInstance(page, waf.Answer, page)
         self.assertEqual(page.status, status, page)

@@ -15,7 +15,7 @@ import world
 IMPI = f"alice@{epcscf.REALM}"
 
 
-class OauthClients(world.Case):
+class OauthClients(waf.Case):
     @classmethod
     def setUpClass(cls):
         cls.server = cls.kept(waf.Waf())
@@ -62,26 +62,18 @@ class OauthClients(world.Case):
         self.assertTrue(page.location.startswith(waf.REDIRECT), page)
         return page.location
 
-    def assert_relays_with(self, tokens):
-        ice = (tokens.get("turn") or tokens)["iceServers"][0]
-        client = turn.Client((world.V4, self.server.port), ice["username"], ice["credential"])
-        self.addCleanup(client.close)
-        client.allocate()
-        client.bind((world.V4, self.peer.port))
-        self.assertTrue(client.echoes())
-
     def test_oauth4webapi(self):
         done = self.run_program("oauth4webapi.js")
         self.assertEqual((done["claims"]["impi"], done["claims"]["aud"]), (IMPI, waf.AUDIENCE))
         self.assertEqual(done["wrongAudience"], "OAUTH_JWT_CLAIM_COMPARISON_FAILED")
         self.assertEqual(done["turn"]["token_type"], "pop")
         with self.assertRaises(turn.Refused, msg="it has ended with its authorization, by the reuse"):
-            self.assert_relays_with(done["turn"])
+            self.allocated(done["turn"])
         self.assertNotEqual(done["refreshed"]["refresh_token"], done["tokens"]["refresh_token"])
         for name in ("reuse", "afterReuse", "replay", "stolen"):
             self.assertEqual(done[name], "invalid_grant", name)
         self.assertEqual((done["bound"]["token_type"], done["boundRefreshed"]["token_type"]), ("dpop", "dpop"))
-        self.assert_relays_with(done["own"])
+        self.allocated(done["own"])
         self.assertEqual(done["wrongSecret"], "OAUTH_WWW_AUTHENTICATE_CHALLENGE", "401 with the scheme that it used")
         self.assertEqual((done["active"]["active"], done["active"]["impi"], done["active"]["token_type"]), (True, IMPI, "DPoP"))
         self.assertIn("jkt", done["active"]["cnf"])
@@ -90,8 +82,8 @@ class OauthClients(world.Case):
     def test_openid_client(self):
         done = self.run_program("openid-client.js")
         self.assertEqual((done["mixUp"], done["otherState"]), ("OAUTH_INVALID_RESPONSE", "OAUTH_INVALID_RESPONSE"))
-        self.assert_relays_with(done["tokens"])
-        self.assert_relays_with(done["refreshed"])
+        self.allocated(done["tokens"])
+        self.allocated(done["refreshed"])
         self.assertEqual(done["narrowed"]["scope"], "ims")
         self.assertNotIn("turn", done["narrowed"])
         self.assertEqual(done["widened"], "invalid_scope")

@@ -13,6 +13,7 @@ import urllib.request
 
 import certificates
 import epcscf
+import turn
 import world
 
 AUDIENCE = "epcscf.e2e.example"
@@ -162,3 +163,17 @@ class WafAlone(Site, world.Turnpike):
         )
         self.sections["credentials.token"] = token
         self.write_config()
+
+
+class Case(world.Case):
+    """With a `server`, whose TURN tokens open its relay, and a `peer` behind that."""
+
+    def allocated(self, tokens):
+        """A client that relays with the browser's form of the TURN token."""
+        ice = (tokens.get("turn") or tokens)["iceServers"][0]
+        client = turn.Client((world.V4, self.server.port), ice["username"], ice["credential"])
+        self.addCleanup(client.close)
+        client.allocate()
+        client.bind((world.V4, self.peer.port))
+        self.assertTrue(client.echoes())
+        return client

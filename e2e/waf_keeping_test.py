@@ -35,7 +35,7 @@ class OwnWaf(world.Case):
         return json.loads(self.server.keep("waf", "audit", "--json", "--last", 10000, *options))
 
 
-class Accounts(world.Case):
+class Accounts(waf.Case):
     @classmethod
     def setUpClass(cls):
         cls.server = waf.Waf(users=("alice", "bob", "carol", "dora", "erin"))
@@ -43,15 +43,6 @@ class Accounts(world.Case):
         cls.server.write_config()
         cls.kept(cls.server)
         cls.peer = cls.kept(world.EchoPeer())
-
-    def allocated(self, tokens):
-        ice = tokens["turn"]["iceServers"][0]
-        client = turn.Client((world.V4, self.server.port), ice["username"], ice["credential"])
-        self.addCleanup(client.close)
-        client.allocate()
-        client.bind((world.V4, self.peer.port))
-        self.assertTrue(client.echoes())
-        return client
 
     def assert_cut_off(self, user, *command):
         """Within a second of the moment at which the database has it; the command waits for that."""

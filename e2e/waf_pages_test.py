@@ -5,7 +5,6 @@ import unittest
 import urllib.parse
 
 import federation
-import turn
 import waf
 import web
 import world
@@ -42,7 +41,7 @@ AUDIT = """(() => {
 })()"""
 
 
-class Pages(world.Case):
+class Pages(waf.Case):
     @classmethod
     def setUpClass(cls):
         cls.server = cls.kept(federation.Federated())
@@ -114,12 +113,7 @@ class Pages(world.Case):
         tokens = self.server.browser().post(
             f"{self.server.issuer}/token", grant_type="authorization_code", client_id="phone", code=said["code"], code_verifier=verifier
         ).json()
-        ice = tokens["turn"]["iceServers"][0]
-        client = turn.Client((world.V4, self.server.port), ice["username"], ice["credential"])
-        self.addCleanup(client.close)
-        client.allocate()
-        client.bind((world.V4, self.peer.port))
-        self.assertTrue(client.echoes())
+        self.allocated(tokens)
 
     def test_somebody_else_can_log_in_after_one_who_may_not(self):
         person = self.person(width=360)

@@ -11,21 +11,11 @@ import waf
 import world
 
 
-class Waf(world.Case):
+class Waf(waf.Case):
     @classmethod
     def setUpClass(cls):
         cls.server = cls.kept(waf.Waf(users=("alice", "bob", "carol")))
         cls.peer = cls.kept(world.EchoPeer())
-
-    def allocated(self, tokens):
-        """With the browser's form of the TURN token."""
-        ice = tokens["turn"]["iceServers"][0]
-        client = turn.Client((world.V4, self.server.port), ice["username"], ice["credential"])
-        self.addCleanup(client.close)
-        client.allocate()
-        client.bind((world.V4, self.peer.port))
-        self.assertTrue(client.echoes())
-        return client
 
     def assert_ends(self, client):
         self.assertTrue(world.eventually(lambda: not client.echoes(seconds=0.2), 3), "it relays on and on")
