@@ -14,9 +14,7 @@ namespace {
 constexpr std::size_t socket_path_bytes_max = 107;  // sockaddr_un
 
 void read_admin(TableReader table, Config& config, const std::filesystem::path& folder) {
-  std::string socket;
-  table.text("socket", socket, 4096);
-  if (!socket.empty()) config.admin_socket = (folder / socket).string();
+  table.file_name("socket", config.admin_socket, folder);
   if (config.admin_socket.size() > socket_path_bytes_max)
     table.complain("socket", line_of(table, "socket"),
                    fmt::format("found a path of {} bytes, allowed: 1 to {}", config.admin_socket.size(),

@@ -25,16 +25,9 @@ constexpr std::string_view keys_allowed = "a list of { id = \"...\", secret_file
 constexpr std::string_view certificates_allowed = "a list of { name = \"edge1.ims.example\" }";
 constexpr std::string_view users_allowed = "a list of users, such as \"*@shop.example\"";
 
-void read_texts(TableReader& table, std::string_view key, std::vector<std::string>& to,
-                std::string_view allowed) {
-  if (table.find(key) == nullptr) return;
-  to.clear();
-  for (const Node* node : table.texts(key, allowed)) to.push_back(node->text);
-}
-
 // What a key and a certificate have in common.
 void read_caller(TableReader& table, ApiCaller& caller) {
-  read_texts(table, "users", caller.users, users_allowed);
+  table.text_list("users", caller.users, users_allowed);
   table.number("requests_per_second", caller.requests_per_second, 1, 1'000'000);
   if (table.find("ttl_max_seconds") != nullptr) {
     std::chrono::seconds ttl{3600};
@@ -186,11 +179,9 @@ void read_api(TableReader table, Config& config, const std::filesystem::path& fo
   ApiConfig api;
   read_http_listeners(table, api.door, api_port);
   read_http_files(table, api.door, folder);
-  std::string client_ca;
-  table.text("client_ca", client_ca, 4096);
-  if (!client_ca.empty()) api.client_ca = (folder / client_ca).string();
-  read_texts(table, "origins", api.desk.origins,
-             "a list of origins, such as \"https://web.ims.example\", or \"*\" for all");
+  table.file_name("client_ca", api.client_ca, folder);
+  table.text_list("origins", api.desk.origins,
+                  "a list of origins, such as \"https://web.ims.example\", or \"*\" for all");
   table.boolean("key_in_query", api.desk.allows_key_in_query);
   read_callers(table, api, secrets, problems);
   read_api_tokens(table, api, config, folder, secrets, problems);

@@ -69,13 +69,6 @@ void read_listeners(TableReader& table, std::string_view key, std::vector<Listen
     table.refuse(key, *list, fmt::format("at least one of {}", allowed));
 }
 
-void read_texts(TableReader& table, std::string_view key, std::vector<std::string>& to,
-                std::string_view allowed) {
-  if (table.find(key) == nullptr) return;
-  to.clear();
-  for (const Node* node : table.texts(key, allowed)) to.push_back(node->text);
-}
-
 std::string host_text(const SocketAddress& address) {
   return address.ip.is_v4() ? address.ip.to_string() : '[' + address.ip.to_string() + ']';
 }
@@ -111,9 +104,7 @@ void read_door(TableReader& table, service::DoorSettings& door, const std::files
   read_listeners(table, "listen", door.listeners, door_allowed, parse_door);
   table.boolean("allow_cleartext", door.allows_cleartext);
   const auto read_file = [&](const char* key, std::string& to) {
-    std::string file;
-    table.text(key, file, 4096);
-    if (!file.empty()) to = (folder / file).string();
+    table.file_name(key, to, folder);
     const bool is_needed = std::ranges::any_of(door.listeners, &DoorListener::is_secure);
     if (is_needed && table.find(key) == nullptr)
       table.missing(key, "a PEM file, as wss: needs it; `turnpike key certificate` makes one to try with");
@@ -124,8 +115,8 @@ void read_door(TableReader& table, service::DoorSettings& door, const std::files
   if (!door.path.empty() && door.path.front() != '/')
     table.complain("path", line_of(table, "path"),
                    fmt::format("found \"{}\", allowed: a path, such as \"/ws\"", door.path));
-  read_texts(table, "origins", door.origins,
-             "a list of origins, such as \"https://web.ims.example\", or \"*\" for all");
+  table.text_list("origins", door.origins,
+                  "a list of origins, such as \"https://web.ims.example\", or \"*\" for all");
   table.boolean("require_origin", door.requires_origin);
 }
 
@@ -191,7 +182,7 @@ void read_provisioning(TableReader table, EpcscfConfig& epcscf, const Config& co
   constexpr std::int64_t day = 86400;
   read_issuer_sources(table, epcscf.sources, config.credentials);
   epcscf.uris = config.uris;
-  read_texts(table, "uris", epcscf.uris, "a list of \"turn:HOST:PORT?transport=udp\"");
+  table.text_list("uris", epcscf.uris, "a list of \"turn:HOST:PORT?transport=udp\"");
   table.seconds("ttl_min_seconds", epcscf.life.floor, 30, day);
   table.seconds("ttl_max_seconds", epcscf.life.cap, 60, 30 * day);
   table.seconds("grace_seconds", epcscf.life.grace, 0, 3600);
@@ -300,11 +291,9 @@ void read_ims(TableReader table, Config& config, const std::filesystem::path& fo
   const std::string own_uri = "sip:" + host;
   if (const auto uri = sip::Uri::parse(own_uri))
     core.self = {ims.listeners.front().transport, std::string{uri->host()}, uri->port().value_or(5060)};
-  std::string database;
-  table.text("database", database, 4096);
+  table.file_name("database", ims.database, folder);
   if (table.find("database") == nullptr)
     table.missing("database", "the file of the subscribers, which `turnpike subscriber add` fills");
-  if (!database.empty()) ims.database = (folder / database).string();
   core.domain = config.credentials.realm;
   table.text("realm", core.domain, text_bytes_max);
   if (table.find("realm") == nullptr && core.domain.empty()) table.missing("realm", domain_allowed);

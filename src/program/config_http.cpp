@@ -43,13 +43,8 @@ void read_http_listeners(TableReader& table, HttpDoor& door, std::uint16_t port)
 }
 
 void read_http_files(TableReader& table, HttpDoor& door, const std::filesystem::path& folder) {
-  const auto read = [&](const char* key, std::string& to) {
-    std::string file;
-    table.text(key, file, 4096);
-    if (!file.empty()) to = (folder / file).string();
-  };
-  read("certificate", door.certificate);
-  read("key", door.key);
+  table.file_name("certificate", door.certificate, folder);
+  table.file_name("key", door.key, folder);
   if (!std::ranges::any_of(door.listeners, &HttpListener::is_secure)) return;
   for (const char* key : {"certificate", "key"})
     if (table.find(key) == nullptr)

@@ -22,11 +22,9 @@ constexpr std::int64_t day = 86400;
 // A file that has to be named, and to be readable: what is found wrong here is not found out by an outage.
 void read_file_name(TableReader& table, std::string_view key, std::string_view what,
                     const std::filesystem::path& folder, std::string& to) {
-  std::string path;
-  table.text(key, path, path_bytes_max);
-  if (path.empty()) return table.missing(key, what);
-  to = (folder / path).string();
-  if (::access(to.c_str(), R_OK) != 0)
+  if (table.find(key) == nullptr) return table.missing(key, what);
+  table.file_name(key, to, folder);
+  if (!to.empty() && ::access(to.c_str(), R_OK) != 0)
     table.complain(key, line_of(table, key),
                    fmt::format("found \"{}\", which cannot be read, allowed: {}", to, what));
 }
@@ -97,14 +95,12 @@ service::KeyProviderSettings read_provider(TableReader table, const credentials:
   read_file_name(table, "key", "the PEM file of that certificate's key", folder, provider.key_file);
   read_file_name(table, "ca", "the PEM file of the authority that vouches for the provider", folder,
                  provider.ca_file);
-  std::string state;
-  table.text("state_file", state, path_bytes_max);
-  if (!state.empty()) provider.state_file = (folder / state).string();
+  table.file_name("state_file", provider.state_file, folder);
   if (!provider.state_file.empty() &&
       std::ranges::find(config.key_providers, provider.state_file,
                         &service::KeyProviderSettings::state_file) != config.key_providers.end())
     table.complain("state_file", line_of(table, "state_file"),
-                   fmt::format("found \"{}\" again, allowed: a file for each provider", state));
+                   fmt::format("found \"{}\" again, allowed: a file for each provider", provider.state_file));
   table.boolean("derives", provider.derives);
   table.boolean("withdrawn", provider.is_withdrawn);
   table.seconds("keep_seconds", provider.answer.keep, 0, 30 * day);

@@ -16,19 +16,12 @@ constexpr std::size_t name_bytes_max = 256;
 // A path of a file that has to be named.
 void read_path(TableReader& table, std::string_view key, std::string_view allowed,
                const std::filesystem::path& folder, std::string& to) {
-  std::string path;
-  table.text(key, path, path_bytes_max);
-  if (path.empty()) return table.missing(key, allowed);
-  to = (folder / path).string();
+  table.file_name(key, to, folder);
+  if (to.empty()) table.missing(key, allowed);
 }
 
 std::filesystem::path folder_of(const Config& config) {
   return std::filesystem::path{config.file}.parent_path();
-}
-
-void read_texts(TableReader& table, std::string_view key, std::string_view allowed,
-                std::vector<std::string>& to) {
-  for (const Node* node : table.texts(key, allowed)) to.push_back(node->text);
 }
 
 void read_uris(TableReader& table, std::vector<std::string>& to) {
@@ -93,7 +86,7 @@ void read_relay_interface(TableReader table, Config& config) {
   read_path(table, "key", "the file of our certificate's key, in PEM", folder, settings.key_file);
   read_path(table, "client_ca", "the file of the authority that vouches for issuers, in PEM", folder,
             settings.client_ca_file);
-  read_texts(table, "allowed_names", "names in the certificates of issuers", settings.allowed_names);
+  table.text_list("allowed_names", settings.allowed_names, "names in the certificates of issuers");
   table.finish();
   config.relay_interface = std::move(settings);
 }

@@ -29,11 +29,6 @@ struct Context {
   SecretReader& secrets;
 };
 
-void read_needed(TableReader& table, std::string_view key, std::string& to, std::string_view allowed) {
-  if (table.find(key) == nullptr) return table.missing(key, allowed);
-  table.text(key, to, text_bytes_max);
-}
-
 bool read_url(TableReader& table, std::string_view key, std::string& to) {
   table.text(key, to, text_bytes_max);
   if (to.empty()) return false;
@@ -43,26 +38,13 @@ bool read_url(TableReader& table, std::string_view key, std::string& to) {
   return false;
 }
 
-void read_file_name(TableReader& table, std::string_view key, std::string& to, const Context& context) {
-  std::string name;
-  table.text(key, name, 4096);
-  if (!name.empty()) to = (context.folder / name).string();
-}
-
-void read_list(TableReader& table, std::string_view key, std::vector<std::string>& to,
-               std::string_view allowed) {
-  if (table.find(key) == nullptr) return;
-  to.clear();
-  for (const Node* node : table.texts(key, allowed)) to.push_back(node->text);
-}
-
 void read_identity_rules(TableReader& table, service::IdentityRules& rules) {
   for (const auto& [key, member] : claim_keys) {
     table.text(key, rules.*member, text_bytes_max);
     if ((rules.*member).empty())
       table.complain(key, line_of(table, key), "found an empty text, allowed: the name of a claim");
   }
-  read_list(table, "impis", rules.impis, "a list of private identities, such as \"*@partner.example\"");
+  table.text_list("impis", rules.impis, "a list of private identities, such as \"*@partner.example\"");
 }
 
 void read_algorithms(TableReader& table, service::SignedTokenIssuer& issuer, bool has_secret) {
@@ -84,7 +66,7 @@ void read_algorithms(TableReader& table, service::SignedTokenIssuer& issuer, boo
 }
 
 void read_types(TableReader& table, service::SignedTokenIssuer& issuer) {
-  read_list(table, "types", issuer.types, "a list of types of tokens, such as \"at+jwt\" and \"JWT\"");
+  table.text_list("types", issuer.types, "a list of types of tokens, such as \"at+jwt\" and \"JWT\"");
   for (std::string& type : issuer.types)
     for (char& character : type)
       if (character >= 'A' && character <= 'Z') character = static_cast<char>(character - 'A' + 'a');
@@ -103,8 +85,8 @@ void add_issuer(TableReader& table, const std::string& name, epcscf::BearerSetti
 
 void read_issuer(TableReader table, const Context& context, TokensConfig& to) {
   service::SignedTokenIssuer issuer;
-  read_needed(table, "issuer", issuer.issuer, "the \"iss\" of the tokens, to the letter");
-  read_needed(table, "audience", issuer.audience, "what the tokens have in \"aud\" for us");
+  table.needed_text("issuer", issuer.issuer, text_bytes_max, "the \"iss\" of the tokens, to the letter");
+  table.needed_text("audience", issuer.audience, text_bytes_max, "what the tokens have in \"aud\" for us");
   add_issuer(table, issuer.issuer, to.bearer);
   const bool has_secret =
       table.find("shared_secret") != nullptr || table.find("shared_secret_file") != nullptr;
@@ -113,8 +95,8 @@ void read_issuer(TableReader table, const Context& context, TokensConfig& to) {
   if (sources != 1)
     table.complain("", table.line(), fmt::format("found {} of them, allowed: {}", sources, keys_allowed));
   read_url(table, "jwks_uri", issuer.jwks_uri);
-  read_file_name(table, "jwks_file", issuer.jwks_file, context);
-  read_file_name(table, "ca_file", issuer.ca_file, context);
+  table.file_name("jwks_file", issuer.jwks_file, context.folder);
+  table.file_name("ca_file", issuer.ca_file, context.folder);
   if (has_secret) {
     const std::string allowed = fmt::format("at least {} bytes", jose::shared_secret_bytes_min);
     auto secret = context.secrets.read(table, "shared_secret", allowed);
@@ -135,11 +117,12 @@ void read_introspection(TableReader table, const Context& context, TokensConfig&
   service::IntrospectionSettings settings;
   if (table.find("endpoint") == nullptr) table.missing("endpoint", url_allowed);
   read_url(table, "endpoint", settings.endpoint);
-  read_needed(table, "client_id", settings.client_id, "our name at the WAF");
+  table.needed_text("client_id", settings.client_id, text_bytes_max, "our name at the WAF");
   if (auto secret = context.secrets.read(table, "client_secret", "our secret at the WAF"))
     settings.client_secret = std::move(*secret);
-  read_file_name(table, "ca_file", settings.ca_file, context);
-  read_needed(table, "issuer", settings.issuer, "the name of the WAF: the \"iss\" of its answers");
+  table.file_name("ca_file", settings.ca_file, context.folder);
+  table.needed_text("issuer", settings.issuer, text_bytes_max,
+                    "the name of the WAF: the \"iss\" of its answers");
   table.text("audience", settings.audience, text_bytes_max);
   // It stands beside the issuers: the WAF of both may be the same.
   const auto known = std::ranges::find(to.bearer.issuers, settings.issuer, &epcscf::TokenIssuer::name);
@@ -159,16 +142,17 @@ void read_introspection(TableReader table, const Context& context, TokensConfig&
 
 void read_wwsf(TableReader table, TokensConfig& to) {
   epcscf::Wwsf wwsf;
-  read_needed(table, "id", wwsf.name, "the name of the WWSF, as tokens have it in their claim");
+  table.needed_text("id", wwsf.name, text_bytes_max,
+                    "the name of the WWSF, as tokens have it in their claim");
   if (!wwsf.name.empty() &&
       std::ranges::find(to.bearer.wwsfs, wwsf.name, &epcscf::Wwsf::name) != to.bearer.wwsfs.end())
     table.complain("id", line_of(table, "id"),
                    fmt::format("found \"{}\" again, allowed: each WWSF once", wwsf.name));
   std::vector<std::string> origins;
-  read_list(table, "origins", origins, "a list of origins, such as \"https://shop.example\"");
+  table.text_list("origins", origins, "a list of origins, such as \"https://shop.example\"");
   to.wwsf_origins.insert_or_assign(wwsf.name, std::move(origins));
   constexpr std::string_view allowed = "a list of private identities, such as \"pool-*@ims.example\"";
-  read_list(table, "pool_impis", wwsf.pool, allowed);
+  table.text_list("pool_impis", wwsf.pool, allowed);
   for (const std::string& pattern : wwsf.pool)
     if (const auto at = pattern.rfind('@');
         at == std::string::npos || at + 1 == pattern.size() || pattern.find('*', at) != std::string::npos)

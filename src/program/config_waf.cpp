@@ -55,18 +55,6 @@ Secret derive(const Secret& secret, std::string_view purpose) {
   return Secret{crypto::hmac_sha256(secret.reveal(), as_bytes(purpose))};
 }
 
-void read_needed(TableReader& table, const char* key, std::string& to, std::string_view allowed) {
-  if (table.find(key) == nullptr) return table.missing(key, allowed);
-  table.text(key, to, text_bytes_max);
-}
-
-void read_list(TableReader& table, std::string_view key, std::vector<std::string>& to,
-               std::string_view allowed) {
-  if (table.find(key) == nullptr) return;
-  to.clear();
-  for (const Node* node : table.texts(key, allowed)) to.push_back(node->text);
-}
-
 void read_secret(TableReader& table, WafConfig& waf, SecretReader& secrets) {
   const std::string allowed =
       fmt::format("at least {} bytes; make some with `turnpike key generate`", secret_bytes_min);
@@ -91,7 +79,7 @@ void read_turn_server(TableReader table, WafConfig& waf, const Config& config) {
       waf.turn_uris.push_back(node->text);
     }
   }
-  read_list(table, "resources", waf.turn_resources, "a list of URIs that mean the TURN server too");
+  table.text_list("resources", waf.turn_resources, "a list of URIs that mean the TURN server too");
   if (table.is_present() && !has_keys(config))
     table.complain(
         "", table.line(),
@@ -176,15 +164,16 @@ void read_scopes(TableReader& table, waf::Settings& settings) {
 }
 
 void read_machine(TableReader& table, waf::Settings& settings) {
-  read_needed(table, "issuer", settings.issuer,
-              "the https URL by which browsers reach it, without a / at its end");
+  table.needed_text("issuer", settings.issuer, text_bytes_max,
+                    "the https URL by which browsers reach it, without a / at its end");
   table.text("title", settings.title, text_bytes_max);
   waf::RegistrationTarget& registration = settings.registration;
-  read_needed(table, "audience", registration.audience,
-              "what registration tokens have in \"aud\": the audience of the eP-CSCF's [epcscf.tokens]");
-  read_list(table, "resources", registration.resources, "a list of URIs that mean the eP-CSCF too");
-  read_list(table, "origins", settings.cors_origins,
-            "a list of origins whose pages may ask for tokens, such as \"https://wic.example\"");
+  table.needed_text(
+      "audience", registration.audience, text_bytes_max,
+      "what registration tokens have in \"aud\": the audience of the eP-CSCF's [epcscf.tokens]");
+  table.text_list("resources", registration.resources, "a list of URIs that mean the eP-CSCF too");
+  table.text_list("origins", settings.cors_origins,
+                  "a list of origins whose pages may ask for tokens, such as \"https://wic.example\"");
   table.boolean("dpop_requires_nonce", settings.dpop_requires_nonce);
   read_prefixes(table, "trusted_proxies", settings.trusted_proxies);
   read_locks(table.sub_table("locks"), settings.locks);
@@ -243,11 +232,11 @@ void read_waf(TableReader table, Config& config, const std::filesystem::path& fo
   WafConfig waf;
   read_http_listeners(table, waf.door, waf_port);
   read_http_files(table, waf.door, folder);
-  std::string database;
-  read_needed(
-      table, "database", database,
-      "the file of clients, users and grants, which `turnpike client add` and `turnpike user add` fill");
-  if (!database.empty()) waf.database = (folder / database).string();
+  table.file_name("database", waf.database, folder);
+  if (table.find("database") == nullptr)
+    table.missing(
+        "database",
+        "the file of clients, users and grants, which `turnpike client add` and `turnpike user add` fill");
   read_secret(table, waf, secrets);
   read_machine(table, waf.node.waf);
   read_waf_issuers(table, waf.node, folder, secrets, problems);

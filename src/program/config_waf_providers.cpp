@@ -22,28 +22,10 @@ struct Context {
   std::vector<Problem>& problems;
 };
 
-void read_needed(TableReader& table, std::string_view key, std::string& to, std::string_view allowed) {
-  if (table.find(key) == nullptr) return table.missing(key, allowed);
-  table.text(key, to, text_bytes_max);
-}
-
 void read_url(TableReader& table, std::string_view key, std::string& to) {
   table.text(key, to, text_bytes_max);
   if (!to.empty() && !waf::is_reachable_uri(to))
     table.complain(key, line_of(table, key), fmt::format("found \"{}\", allowed: {}", to, url_allowed));
-}
-
-void read_file_name(TableReader& table, std::string_view key, std::string& to, const Context& context) {
-  std::string name;
-  table.text(key, name, 4096);
-  if (!name.empty()) to = (context.folder / name).string();
-}
-
-std::vector<std::string> read_list(TableReader& table, std::string_view key, std::string_view allowed) {
-  std::vector<std::string> texts;
-  if (table.find(key) == nullptr) return texts;
-  for (const Node* node : table.texts(key, allowed)) texts.push_back(node->text);
-  return texts;
 }
 
 void read_algorithms(TableReader& table, jose::AlgorithmSet& to) {
@@ -117,9 +99,9 @@ void read_conditions(TableReader& table, waf::ClaimRule& rule) {
 waf::ClaimRule read_rule(TableReader table) {
   waf::ClaimRule rule;
   read_conditions(table, rule);
-  read_needed(table, "impi", rule.impi,
-              "a template of the private identity, \"{preferred_username}@ims.example\"");
-  rule.impus = read_list(table, "impus", "a list of templates of public identities, \"tel:{phone_number}\"");
+  table.needed_text("impi", rule.impi, text_bytes_max,
+                    "a template of the private identity, \"{preferred_username}@ims.example\"");
+  table.text_list("impus", rule.impus, "a list of templates of public identities, \"tel:{phone_number}\"");
   if (rule.impus.empty() && !rule.impi.empty()) rule.impus = {"sip:" + rule.impi};
   table.text("wwsf", rule.wwsf, text_bytes_max);
   table.boolean("pool", rule.is_pool);
@@ -128,7 +110,7 @@ waf::ClaimRule read_rule(TableReader table) {
 }
 
 void read_client(TableReader& table, waf::Provider& provider, const Context& context) {
-  read_needed(table, "client_id", provider.client_id, "our name there");
+  table.needed_text("client_id", provider.client_id, text_bytes_max, "our name there");
   table.choice<waf::ClientMethod>("method", provider.method,
                                   {{"client_secret_basic", waf::ClientMethod::client_secret_basic},
                                    {"client_secret_post", waf::ClientMethod::client_secret_post},
@@ -145,8 +127,8 @@ void read_client(TableReader& table, waf::Provider& provider, const Context& con
 void read_provider(TableReader table, const Context& context, service::WafNodeSettings& node) {
   waf::Provider provider;
   service::IssuerSource source;
-  read_needed(table, "name", provider.name,
-              "1 to 32 of a-z, 0-9 and -: it ends the redirect URI that is registered there");
+  table.needed_text("name", provider.name, text_bytes_max,
+                    "1 to 32 of a-z, 0-9 and -: it ends the redirect URI that is registered there");
   provider.title = provider.name;
   table.text("title", provider.title, text_bytes_max);
   if (table.find("issuer") == nullptr) table.missing("issuer", url_allowed);
@@ -156,10 +138,10 @@ void read_provider(TableReader table, const Context& context, service::WafNodeSe
   read_algorithms(table, provider.algorithms);
   table.boolean("userinfo", provider.asks_userinfo);
   table.text("token_audience", provider.token_audience, text_bytes_max);
-  provider.impis =
-      read_list(table, "impis", "a list of private identities that it may name, \"*@ims.example\"");
+  table.text_list("impis", provider.impis,
+                  "a list of private identities that it may name, \"*@ims.example\"");
   table.seconds("clock_skew_seconds", provider.clock_skew, 0, 300);
-  read_file_name(table, "ca_file", source.ca_file, context);
+  table.file_name("ca_file", source.ca_file, context.folder);
   read_deadline(table, source);
   const auto rules =
       table.tables("rules", "a list of { require = { email_verified = true }, impi = \"{email}\" }");
@@ -182,7 +164,7 @@ void read_provider(TableReader table, const Context& context, service::WafNodeSe
 
 void read_key_file(TableReader& table, waf::AssertionIssuer& issuer, const Context& context) {
   std::string name;
-  read_file_name(table, "jwks_file", name, context);
+  table.file_name("jwks_file", name, context.folder);
   if (name.empty()) return;
   const auto text = read_text_file(name);
   if (!text)
@@ -197,19 +179,19 @@ void read_key_file(TableReader& table, waf::AssertionIssuer& issuer, const Conte
 void read_jwt_issuer(TableReader table, const Context& context, service::WafNodeSettings& node) {
   waf::AssertionIssuer issuer;
   service::IssuerSource source;
-  read_needed(table, "issuer", issuer.issuer, "the \"iss\" of its assertions, to the letter");
+  table.needed_text("issuer", issuer.issuer, text_bytes_max, "the \"iss\" of its assertions, to the letter");
   const int sources =
       (table.find("jwks_uri") != nullptr ? 1 : 0) + (table.find("jwks_file") != nullptr ? 1 : 0);
   if (sources != 1)
     table.complain("", table.line(),
                    fmt::format("found {} of them, allowed: exactly one of jwks_uri and jwks_file", sources));
   read_url(table, "jwks_uri", source.jwks_uri);
-  read_file_name(table, "ca_file", source.ca_file, context);
+  table.file_name("ca_file", source.ca_file, context.folder);
   read_deadline(table, source);
   read_key_file(table, issuer, context);
   read_algorithms(table, issuer.algorithms);
-  issuer.impis =
-      read_list(table, "impis", "a list of private identities that it may name, \"*@partner.example\"");
+  table.text_list("impis", issuer.impis,
+                  "a list of private identities that it may name, \"*@partner.example\"");
   table.text("wwsf", issuer.wwsf, text_bytes_max);
   table.boolean("pool", issuer.is_pool);
   table.finish();

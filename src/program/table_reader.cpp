@@ -52,6 +52,25 @@ void TableReader::text(std::string_view key, std::string& to, std::size_t size_m
   to = node->text;
 }
 
+void TableReader::needed_text(std::string_view key, std::string& to, std::size_t size_max,
+                              std::string_view allowed) {
+  if (find(key) == nullptr) return missing(key, allowed);
+  text(key, to, size_max);
+}
+
+void TableReader::file_name(std::string_view key, std::string& to, const std::filesystem::path& folder) {
+  constexpr std::size_t path_bytes_max = 4096;  // PATH_MAX
+  std::string name;
+  text(key, name, path_bytes_max);
+  if (!name.empty()) to = (folder / name).string();
+}
+
+void TableReader::text_list(std::string_view key, std::vector<std::string>& to, std::string_view allowed) {
+  if (find(key) == nullptr) return;
+  to.clear();
+  for (const Node* node : texts(key, allowed)) to.push_back(node->text);
+}
+
 void TableReader::boolean(std::string_view key, bool& to) {
   const Node* node = find(key);
   if (node == nullptr) return;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <filesystem>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -40,6 +41,12 @@ class TableReader {
 
   // A key that is absent leaves `to` as it is.
   void text(std::string_view key, std::string& to, std::size_t size_max);
+  // The same, and complains about one that is absent.
+  void needed_text(std::string_view key, std::string& to, std::size_t size_max, std::string_view allowed);
+  // A path, which starts at the folder where it is relative.
+  void file_name(std::string_view key, std::string& to, const std::filesystem::path& folder);
+  // All texts of a list, or a single text, in the place of what `to` holds.
+  void text_list(std::string_view key, std::vector<std::string>& to, std::string_view allowed);
   void boolean(std::string_view key, bool& to);
   void seconds(std::string_view key, std::chrono::seconds& to, std::int64_t min, std::int64_t max);
   void moment(std::string_view key, WallTime& to);
