@@ -7,6 +7,7 @@
 
 #include "waf/claim_rules.hpp"
 #include "waf/endpoints.hpp"
+#include "waf/provider.hpp"
 #include "waf/redirect_uri.hpp"
 
 namespace turnpike::waf {
@@ -72,10 +73,7 @@ std::vector<std::string> find_credential_problems(const Client& client) {
 }
 
 bool is_issuer(std::string_view issuer) {
-  const bool is_loopback = issuer.starts_with("http://127.0.0.1") || issuer.starts_with("http://[::1]") ||
-                           issuer.starts_with("http://localhost");
-  return (issuer.starts_with("https://") || is_loopback) && !issuer.ends_with('/') && is_plain(issuer) &&
-         issuer.find_first_of("?#@") == std::string_view::npos;
+  return is_reachable_uri(issuer) && !issuer.ends_with('/') && !issuer.contains('?');
 }
 
 void find_turn_problems(const TurnTarget& target, std::vector<std::string>& problems) {

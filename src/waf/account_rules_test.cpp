@@ -100,7 +100,8 @@ TEST(AccountRules, SayWhatIsWrongWithAConfiguration) {
   settings.turn.push_back({.token = {.server_name = "t", .keys = {{.kid = "k", .key = Secret{key}}}}});
   EXPECT_EQ(find_problems(settings), Problems{});
   for (const char* issuer :
-       {"", "waf.example", "http://waf.example", "https://waf.example/", "https://waf.example?x"}) {
+       {"", "waf.example", "http://waf.example", "https://waf.example/", "https://waf.example?x",
+        "http://127.0.0.1.evil.example", "http://localhost.evil.example", "https://u@waf.example"}) {
     settings.issuer = issuer;
     EXPECT_EQ(find_problems(settings).size(), 1u) << issuer;
   }

@@ -12,6 +12,12 @@ std::unexpected<Refusal> refuse(std::string description) {
   return std::unexpected(Refusal{Error::invalid_request, "the subject_token: " + std::move(description)});
 }
 
+const AssertionIssuer* find_assertion_issuer(const Settings& settings, std::string_view issuer) {
+  const auto& all = settings.assertion_issuers;
+  const auto found = std::ranges::find(all, issuer, &AssertionIssuer::issuer);
+  return found == all.end() ? nullptr : &*found;
+}
+
 bool has_key(const jose::KeySet* keys, const std::optional<std::string>& kid) {
   if (keys == nullptr) return false;
   const auto kids = keys->kids();
@@ -21,10 +27,8 @@ bool has_key(const jose::KeySet* keys, const std::optional<std::string>& kid) {
 }  // namespace
 
 const jose::KeySet* find_issuer_keys(const Visit& visit, std::string_view issuer) {
-  const auto& all = visit.settings.assertion_issuers;
-  const auto fixed =
-      std::ranges::find(all, issuer, [](const auto& it) { return std::string_view{it.issuer}; });
-  if (fixed != all.end() && fixed->keys.size() > 0) return &fixed->keys;
+  const AssertionIssuer* fixed = find_assertion_issuer(visit.settings, issuer);
+  if (fixed != nullptr && fixed->keys.size() > 0) return &fixed->keys;
   const auto state = visit.issuers.find(issuer);
   return state == visit.issuers.end() || !state->second.keys ? nullptr : &*state->second.keys;
 }
@@ -48,11 +52,9 @@ std::optional<FetchNeeded> find_needed_keys(const Visit& visit) {
   const auto token = jose::read_token(text, settings.limits.jose);
   if (!token) return std::nullopt;
   const std::string_view issuer = token->claimed_issuer();
-  const auto& all = settings.assertion_issuers;
-  const auto vouching =
-      std::ranges::find(all, issuer, [](const auto& it) { return std::string_view{it.issuer}; });
+  const AssertionIssuer* vouching = find_assertion_issuer(settings, issuer);
   const bool is_fetched = is_exchange ? find_subject_issuer(settings, text, settings.limits.jose) != nullptr
-                                      : vouching != all.end() && vouching->keys.size() == 0;
+                                      : vouching != nullptr && vouching->keys.size() == 0;
   if (!is_fetched || has_key(find_issuer_keys(visit, issuer), token->kid)) return std::nullopt;
   return FetchNeeded{.issuer = std::string{issuer}, .keys = true};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/http_url.hpp"
 #include "jose/json.hpp"
 
 namespace turnpike::waf {
@@ -10,14 +11,9 @@ namespace turnpike::waf {
 bool is_reachable_uri(std::string_view uri) {
   const bool is_plain =
       std::ranges::all_of(uri, [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; });
-  if (!is_plain || uri.contains('#') || uri.contains('@')) return false;
-  if (uri.starts_with("https://")) return uri.size() > 8 && uri[8] != '/';
-  constexpr std::array<std::string_view, 3> loopback{"http://127.0.0.1", "http://[::1]", "http://localhost"};
-  return std::ranges::any_of(loopback, [&](std::string_view host) {
-    if (!uri.starts_with(host)) return false;
-    const std::string_view rest = uri.substr(host.size());
-    return rest.empty() || rest.front() == ':' || rest.front() == '/';
-  });
+  const auto url = HttpUrl::parse(uri);
+  if (!is_plain || !url || uri.contains('#')) return false;
+  return uri.starts_with("https://") || (uri.starts_with("http://") && url->is_loopback());
 }
 
 std::expected<ProviderMetadata, std::string> read_provider_metadata(std::string_view json,
