@@ -165,36 +165,6 @@ TEST(UserCommand, DisablesByIdentity) {
                   .text.contains("another identity provider may log it in again"));
 }
 
-TEST(UserCommand, RevokesWhatWasGivenWhenThePasswordChanges) {
-  Accounts world;
-  add_user(*world.accounts, {.name = "alice", .password_file = world.password, .id = "u-1"}, world.now);
-  const waf::Family family{
-      .id = "f", .client = "wic", .user = "u-1", .authenticated_at = world.now, .ends_at = world.now + 1h};
-  const waf::Issued token{.id = "t",
-                          .kind = waf::IssuedKind::turn,
-                          .family = "f",
-                          .client = "wic",
-                          .subject = "u-1",
-                          .turn_subject = "s",
-                          .issued_at = world.now,
-                          .ends_at = world.now + 600s};
-  ASSERT_TRUE(
-      world.accounts->ledger->open_family(family, waf::digest_of("r"), std::array{token}, 9, world.now)
-          .is_open);
-  const std::string next = world.folder.write("next", "looking-glass\n");
-  const Answer answer = change_password(*world.accounts, {"alice", next}, world.now);
-  EXPECT_EQ(answer.text,
-            "the password of alice was changed, and all that was given to it revoked\n"
-            "no server has told the relays yet: one that runs on this database does so at once, or when it "
-            "starts; until then they let its TURN tokens in, for 600 s at most\n");
-  EXPECT_FALSE(world.accounts->ledger->find_issued("t", world.now));
-  EXPECT_TRUE(matches_password(Secret::from_text("looking-glass"),
-                               world.accounts->ledger->find_user_by_name("alice")->password));
-  const std::string none = world.folder.write("none", "\n");
-  EXPECT_EQ(change_password(*world.accounts, {"alice", none}, world.now).complaint,
-            "--password-file " + none + ": found nothing, allowed: a password");
-}
-
 // What alice was given: a TURN token.
 void give_token(Accounts& world) {
   add_user(*world.accounts, {.name = "alice", .password_file = world.password, .id = "u-1"}, world.now);
@@ -211,6 +181,23 @@ void give_token(Accounts& world) {
                           .ends_at = world.now + 600s};
   store::WafLedger& ledger = *world.accounts->ledger;
   ASSERT_TRUE(ledger.open_family(family, waf::digest_of("r"), std::array{token}, 9, world.now).is_open);
+}
+
+TEST(UserCommand, RevokesWhatWasGivenWhenThePasswordChanges) {
+  Accounts world;
+  give_token(world);
+  const std::string next = world.folder.write("next", "looking-glass\n");
+  const Answer answer = change_password(*world.accounts, {"alice", next}, world.now);
+  EXPECT_EQ(answer.text,
+            "the password of alice was changed, and all that was given to it revoked\n"
+            "no server has told the relays yet: one that runs on this database does so at once, or when it "
+            "starts; until then they let its TURN tokens in, for 600 s at most\n");
+  EXPECT_FALSE(world.accounts->ledger->find_issued("t", world.now));
+  EXPECT_TRUE(matches_password(Secret::from_text("looking-glass"),
+                               world.accounts->ledger->find_user_by_name("alice")->password));
+  const std::string none = world.folder.write("none", "\n");
+  EXPECT_EQ(change_password(*world.accounts, {"alice", none}, world.now).complaint,
+            "--password-file " + none + ": found nothing, allowed: a password");
 }
 
 TEST(UserCommand, CutsOffWhoIsDisabled) {
