@@ -47,4 +47,9 @@ std::string encode_percent(std::string_view text) {
   return encoded;
 }
 
+std::string encode_basic_authorization(std::string_view client_id, std::string_view client_secret) {
+  const std::string joined = encode_percent(client_id) + ':' + encode_percent(client_secret);
+  return "Basic " + to_base64(as_bytes(joined));
+}
+
 }  // namespace turnpike

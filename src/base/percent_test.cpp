@@ -15,5 +15,10 @@ TEST(Percent, IsDecodedAndEncoded) {
   EXPECT_EQ(decode_percent(encode_percent("1893456000:k1.abc"), false), "1893456000:k1.abc");
 }
 
+TEST(Percent, IsInBothHalvesOfBasic) {
+  // "a:b" and "c d", of which a reader takes the first ":" for the one between them.
+  EXPECT_EQ(encode_basic_authorization("a:b", "c d"), "Basic YSUzQWI6YyUyMGQ=");
+}
+
 }  // namespace
 }  // namespace turnpike

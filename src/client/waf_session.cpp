@@ -83,10 +83,8 @@ HttpAsk WafSession::make_post(const std::string& url, FormFields fields) const {
   if (settings_.client_secret.empty()) {
     fields.emplace_back("client_id", settings_.client_id);
   } else {
-    // RFC 6749 section 2.3.1: each half as a form has it, then Basic.
-    const std::string pair =
-        encode_percent(settings_.client_id) + ':' + encode_percent(settings_.client_secret.reveal_text());
-    ask.fields.emplace_back("Authorization", "Basic " + to_base64(as_bytes(pair)));
+    ask.fields.emplace_back("Authorization", encode_basic_authorization(
+                                                 settings_.client_id, settings_.client_secret.reveal_text()));
   }
   ask.body = encode_form(fields);
   return ask;

@@ -18,13 +18,6 @@ namespace {
 namespace asio = boost::asio;
 using OnAnswer = std::function<void(epcscf::TokenAnswer)>;
 
-// RFC 6749 section 2.3.1: both parts are form-encoded before they are joined.
-std::string make_basic_authorization(const IntrospectionSettings& settings) {
-  const std::string joined =
-      encode_percent(settings.client_id) + ":" + encode_percent(settings.client_secret.reveal_text());
-  return "Basic " + to_base64(as_bytes(joined));
-}
-
 jose::JsonLimits json_limits(std::string_view body, const jose::Limits& limits) {
   return {.bytes_max = body.size(), .depth_max = limits.json_depth_max, .values_max = limits.json_values_max};
 }
@@ -133,13 +126,15 @@ void IntrospectingChecker::Core::check(const std::string& token, const OnAnswer&
 }
 
 void IntrospectingChecker::Core::ask(const std::string& token, const crypto::Sha256& hash) {
-  HttpRequest request{.method = "POST",
-                      .url = settings_.endpoint,
-                      .fields = {{"Authorization", make_basic_authorization(settings_)},
-                                 {"Content-Type", "application/x-www-form-urlencoded"},
-                                 {"Accept", "application/json"}},
-                      .body = "token=" + encode_percent(token) + "&token_type_hint=access_token",
-                      .is_repeatable = true};
+  HttpRequest request{
+      .method = "POST",
+      .url = settings_.endpoint,
+      .fields = {{"Authorization",
+                  encode_basic_authorization(settings_.client_id, settings_.client_secret.reveal_text())},
+                 {"Content-Type", "application/x-www-form-urlencoded"},
+                 {"Accept", "application/json"}},
+      .body = "token=" + encode_percent(token) + "&token_type_hint=access_token",
+      .is_repeatable = true};
   // The client belongs to this object, and answers nobody after its end.
   client_->send(std::move(request), [this, hash](const HttpAnswer& answer) { on_answer(hash, answer); });
 }

@@ -13,6 +13,7 @@
 #include "waf/federated_user.hpp"
 #include "waf/pages.hpp"
 #include "waf/provider_state.hpp"
+#include "waf/redirect_uri.hpp"
 
 namespace turnpike::waf {
 namespace {
@@ -21,16 +22,6 @@ using nlohmann::json;
 using Parameters = std::vector<std::pair<std::string_view, std::string_view>>;
 
 constexpr std::chrono::seconds assertion_lives{60};
-
-std::string format_parameters(const Parameters& parameters) {
-  std::string text;
-  for (const auto& [name, value] : parameters) {
-    if (value.empty()) continue;
-    if (!text.empty()) text += '&';
-    text.append(name).append(1, '=').append(encode_percent(value));
-  }
-  return text;
-}
 
 std::string redirect_uri_of(const Settings& settings, const Provider& provider) {
   return settings.issuer + std::string{endpoint::federation} + provider.name;
@@ -84,8 +75,7 @@ std::optional<ProviderCall> redeem(Visit& visit, const Provider& provider, const
   std::optional<std::string> assertion;
   const std::string_view secret = provider.client_secret.reveal_text();
   if (provider.method == ClientMethod::client_secret_basic) {
-    const std::string pair = encode_percent(provider.client_id) + ':' + encode_percent(secret);
-    call.fields.emplace_back("Authorization", "Basic " + to_base64(as_bytes(pair)));
+    call.fields.emplace_back("Authorization", encode_basic_authorization(provider.client_id, secret));
   } else {
     parameters.emplace_back("client_id", provider.client_id);
   }
@@ -218,18 +208,17 @@ Reply ask_provider(Visit& visit, const Provider& provider, const AuthorizationRe
   const ProviderLogin login = begin_provider_login(visit, provider.name, browser, query);
   const std::string redirect_uri = redirect_uri_of(visit.settings, provider);
   const std::string challenge = to_base64url(digest_of(login.verifier));
-  const std::string& endpoint = metadata->authorization_endpoint;
-  Response response = redirect_to(endpoint + (endpoint.contains('?') ? '&' : '?') +
-                                  format_parameters({{"response_type", "code"},
-                                                     {"client_id", provider.client_id},
-                                                     {"redirect_uri", redirect_uri},
-                                                     {"scope", provider.scope},
-                                                     {"state", login.state},
-                                                     {"nonce", login.nonce},
-                                                     {"code_challenge", challenge},
-                                                     {"code_challenge_method", "S256"},
-                                                     {"prompt", request.prompt == "login" ? "login" : ""},
-                                                     {"login_hint", request.login_hint}}));
+  const Parameters parameters{{"response_type", "code"},
+                              {"client_id", provider.client_id},
+                              {"redirect_uri", redirect_uri},
+                              {"scope", provider.scope},
+                              {"state", login.state},
+                              {"nonce", login.nonce},
+                              {"code_challenge", challenge},
+                              {"code_challenge_method", "S256"},
+                              {"prompt", request.prompt == "login" ? "login" : ""},
+                              {"login_hint", request.login_hint}};
+  Response response = redirect_to(add_parameters(metadata->authorization_endpoint, parameters));
   std::ranges::move(cookies, std::back_inserter(response.fields));
   return response;
 }

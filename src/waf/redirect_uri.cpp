@@ -68,12 +68,17 @@ std::optional<std::string> find_redirect_uri_problem(std::string_view uri) {
 
 std::string add_parameters(std::string_view uri,
                            std::span<const std::pair<std::string_view, std::string_view>> parameters) {
-  std::string text{uri};
-  char separator = uri.contains('?') ? '&' : '?';
+  const std::string added = format_parameters(parameters);
+  if (added.empty()) return std::string{uri};
+  return std::string{uri} + (uri.contains('?') ? '&' : '?') + added;
+}
+
+std::string format_parameters(std::span<const std::pair<std::string_view, std::string_view>> parameters) {
+  std::string text;
   for (const auto& [name, value] : parameters) {
     if (value.empty()) continue;
-    text.append(1, separator).append(name).append(1, '=').append(encode_percent(value));
-    separator = '&';
+    if (!text.empty()) text += '&';
+    text.append(name).append(1, '=').append(encode_percent(value));
   }
   return text;
 }

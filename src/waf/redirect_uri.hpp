@@ -17,8 +17,10 @@ bool matches_redirect_uri(std::string_view registered, std::string_view asked);
 // a private-use scheme with a dot (RFC 8252 section 7.1), and no fragment.
 std::optional<std::string> find_redirect_uri_problem(std::string_view uri);
 
-// With these parameters behind those that it has.
+// With these parameters behind those that it has; those that are empty are left out.
 std::string add_parameters(std::string_view uri,
                            std::span<const std::pair<std::string_view, std::string_view>> parameters);
+// The same as a form's body (RFC 6749 appendix B).
+std::string format_parameters(std::span<const std::pair<std::string_view, std::string_view>> parameters);
 
 }  // namespace turnpike::waf
