@@ -177,6 +177,30 @@ private_key = {key}
                 "-M", "64", "-Y", str(self.folder), "-P", str(self.folder / "pid")]  # fmt: skip
 
 
+class KamailioChain(Kamailio):
+    """An edge before a registrar that knows the users, both Kamailio's and on the same core: the least that has the two
+    nodes of an IMS registration."""
+
+    def __init__(self, cpu, users, certificate=None):
+        core = Kamailio(cpu, users)
+        core.transport = "udp"
+        super().__init__(cpu, users, certificate, core)
+
+    def __enter__(self):
+        with contextlib.ExitStack() as started:
+            started.enter_context(self.core)
+            super().__enter__()
+            started.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        super().__exit__()
+        self.core.__exit__()
+
+    def pids(self):
+        return sorted(super().pids() + self.core.pids())
+
+
 def make_certificate(program, folder):
     """(certificate, key), the same for both servers: ECDSA P-256."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
