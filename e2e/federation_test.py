@@ -3,6 +3,7 @@
 import unittest
 import urllib.parse
 
+import assertions
 import epcscf
 import federation
 import identity_provider
@@ -106,6 +107,83 @@ class Federation(FederationCase):
         for word in (federation.SECRET, tokens["access_token"], tokens["refresh_token"], tokens["turn"]["key"]):
             self.assertNotIn(word, said)
         self.assertIn("/federation/corp", world.turnpike("check", self.server.config).text)
+
+
+PARTNER = "https://partner.e2e.example"
+
+
+class Vouchers(waf.Case):
+    """[[waf.jwt_issuers]]: one names identities itself, one names users of ours."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = server = waf.Waf(users=("alice",))
+        cls.partner = assertions.Voucher(server.folder, PARTNER)
+        cls.portal = assertions.Voucher(server.folder, "https://portal.e2e.example")
+        for name, voucher in (("partner", cls.partner), ("portal", cls.portal)):
+            (server.folder / f"{name}.jwks").write_text(voucher.jwks())
+            server.sections["waf"] += f'\n[[waf.jwt_issuers]]\nissuer = "{voucher.issuer}"\njwks_file = "{name}.jwks"'
+            if voucher is cls.partner:
+                server.sections["waf"] += '\nimpis = ["*@partner.e2e.example"]'
+        server.write_config()
+        cls.kept(server)
+        cls.peer = cls.kept(world.EchoPeer())
+        secret_file = server.folder / "desk.secret"
+        server.keep("client", "add", "desk", "--method", "client_secret_post", "--grant", "jwt_bearer",
+                    "--secret-to", secret_file)  # fmt: skip
+        cls.secret = secret_file.read_text().strip()
+
+    def show(self, assertion, **more):
+        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion,
+                "client_id": "desk", "client_secret": self.secret, **more}  # fmt: skip
+        return self.server.browser().post(f"{self.server.issuer}/token", **form)
+
+    def says(self, **claims):
+        named = {"sub": "ann", "impi": "ann@partner.e2e.example", "impus": ["sip:ann@partner.e2e.example"]}
+        return self.partner.assertion(self.server.issuer, **{**named, **claims})
+
+    def test_who_is_vouched_for_relays(self):
+        answer = self.show(self.says())
+        self.assertEqual(answer.status, 200, answer)
+        tokens = answer.json()
+        self.assertNotIn("refresh_token", tokens, "it shows another assertion")
+        self.assertEqual(self.server.introspect(tokens["access_token"])["impi"], "ann@partner.e2e.example")
+        self.allocated(tokens)
+
+    def test_a_user_of_ours_is_named_by_the_portal(self):
+        answer = self.show(self.portal.assertion(self.server.issuer, sub="alice"))
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(self.server.introspect(answer.json()["access_token"])["impi"], f"alice@{epcscf.REALM}")
+        nobody = self.show(self.portal.assertion(self.server.issuer, sub="nobody"))
+        self.assertEqual((nobody.status, nobody.json()["error"]), (400, "invalid_grant"))
+
+    def test_nothing_else_is_taken(self):
+        once, stranger = self.says(), assertions.Voucher(self.server.folder, PARTNER)
+        self.assertEqual(self.show(once).status, 200)
+        named = {"sub": "ann", "impi": "ann@partner.e2e.example"}
+        attacks = {
+            "shown twice": once,
+            "of another domain": self.says(impi=f"alice@{epcscf.REALM}"),
+            "with a public identity of another domain": self.says(impus=[f"sip:alice@{epcscf.REALM}"]),
+            "for another server": self.partner.assertion("https://other.e2e.example", **named),
+            "for another server as well": self.says(aud=[self.server.issuer, "https://other.e2e.example"]),
+            "that has ended": self.says(exp=1_700_000_000),
+            "that lives too long": self.says(exp=4_000_000_000),
+            "without an end": self.says(exp=None),
+            "without a jti": self.says(jti=None),
+            "without a signature": self.says(alg="none"),
+            "with another algorithm's name": self.says(alg="HS256"),
+            "signed by a stranger": stranger.assertion(self.server.issuer, **named),
+            "of an issuer that is not known": self.says(iss="https://evil.e2e.example"),
+            "in the name of the other issuer": self.says(iss=self.portal.issuer, sub="alice"),
+            "that is none": "x",
+        }
+        for what, assertion in attacks.items():
+            with self.subTest(what):
+                answer = self.show(assertion)
+                self.assertEqual((answer.status, answer.json()["error"]), (400, "invalid_grant"), answer)
+        wic = self.show(self.says(), client_id="wic")
+        self.assertIn(wic.json()["error"], ("invalid_client", "unauthorized_client"))
 
 
 class Withdrawal(FederationCase):

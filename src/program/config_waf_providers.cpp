@@ -192,6 +192,11 @@ void read_jwt_issuer(TableReader table, const Context& context, service::WafNode
   read_algorithms(table, issuer.algorithms);
   table.text_list("impis", issuer.impis,
                   "a list of private identities that it may name, \"*@partner.example\"");
+  table.text_list("impus", issuer.impus,
+                  "a list of public identities that it may name, \"sip:*@partner.example\", \"tel:+4930*\"");
+  if (issuer.impis.empty() && !issuer.impus.empty())
+    table.complain("impus", line_of(table, "impus"),
+                   "found without impis, allowed: beside the impis that it may name");
   table.text("wwsf", issuer.wwsf, text_bytes_max);
   table.boolean("pool", issuer.is_pool);
   table.finish();
@@ -266,6 +271,7 @@ std::string format_jwt_issuer(const service::WafNodeSettings& node, const waf::A
   std::string text = fmt::format("\n[[waf.jwt_issuers]]\nissuer = {}\nalgorithms = {}\npool = {}\n",
                                  quote(issuer.issuer), format_algorithms(issuer.algorithms), issuer.is_pool);
   if (!issuer.impis.empty()) text += fmt::format("impis = {}\n", quote_all(issuer.impis));
+  if (!issuer.impus.empty()) text += fmt::format("impus = {}\n", quote_all(issuer.impus));
   if (!issuer.wwsf.empty()) text += fmt::format("wwsf = {}\n", quote(issuer.wwsf));
   const service::IssuerSource* source = find_source(node, issuer.issuer);
   return text + (source == nullptr ? std::string{"# jwks_file: read\n"} : format_source(source));

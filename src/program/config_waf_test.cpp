@@ -226,6 +226,7 @@ issuer = "https://partner.example"
 jwks_uri = "https://partner.example/jwks"
 algorithms = ["RS256"]
 impis = ["*@partner.example"]
+impus = ["sip:*@partner.example", "tel:+4930*"]
 wwsf = "partner"
 pool = true
 )";
@@ -259,6 +260,7 @@ TEST(ConfigOfWaf, ReadsWhoElseLogsUsersIn) {
   EXPECT_EQ(node.issuers.back().jwks_uri, "https://partner.example/jwks");
   ASSERT_EQ(node.waf.assertion_issuers.size(), 1U);
   EXPECT_EQ(node.waf.assertion_issuers.front().impis, Lines{"*@partner.example"});
+  EXPECT_EQ(node.waf.assertion_issuers.front().impus, (Lines{"sip:*@partner.example", "tel:+4930*"}));
   EXPECT_TRUE(node.waf.assertion_issuers.front().is_pool);
 }
 
@@ -314,6 +316,10 @@ TEST(ConfigOfWaf, SaysWhatIsWrongWithAProvider) {
       instead("jwks_uri", ""),
       (Lines{
           "t.toml:36: waf.jwt_issuers[0]: found 0 of them, allowed: exactly one of jwks_uri and jwks_file"}));
+  EXPECT_EQ(
+      instead("impis = [\"*@partner", ""),
+      (Lines{"t.toml:40: waf.jwt_issuers[0].impus: found without impis, allowed: beside the impis that it "
+             "may name"}));
   EXPECT_EQ(problems_after(std::string{least} + "password_login = false\n"),
             (Lines{"t.toml:6: waf: without passwords and providers nobody can log in"}));
 }

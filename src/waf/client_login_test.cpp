@@ -144,7 +144,11 @@ struct UserAssertion : testing::Test {
                                    .keys = keys,
                                    .impis = {"pool-*@ims.example"},
                                    .wwsf = "shop",
-                                   .is_pool = true}};
+                                   .is_pool = true},
+                                  {.issuer = "https://phones.example",
+                                   .keys = keys,
+                                   .impis = {"desk-*@ims.example"},
+                                   .impus = {"tel:+4930*", "sip:+4930*@ims.example"}}};
   }};
   json claims{{"iss", "https://idp.example"}, {"sub", "alice"}, {"aud", issuer}, {"exp", 1'800'000'060}};
   int count = 0;
@@ -194,6 +198,19 @@ TEST_F(UserAssertion, NamesIdentitiesThatBelongToItsIssuerAlone) {
   EXPECT_EQ(refusal("impi", "alice@ims.example"), "invalid_grant");
   EXPECT_EQ(refusal("impi", ""), "invalid_grant");
   EXPECT_EQ(refusal("impus", json::array()), "invalid_grant");
+  EXPECT_EQ(refusal("impus", "sips:pool-3@ims.example"), "none");
+  for (const char* impu :
+       {"sip:alice@ims.example", "tel:+4930123", "sip:pool-3@ims.example;user=phone", "pool-3@ims.example"})
+    EXPECT_EQ(refusal("impus", {"sip:pool-3@ims.example", impu}), "invalid_grant") << impu;
+}
+
+TEST_F(UserAssertion, NamesThePublicIdentitiesThatItsIssuerMayName) {
+  claims["iss"] = "https://phones.example";
+  claims["impi"] = "desk-1@ims.example";
+  EXPECT_EQ(refusal("impus", {"tel:+4930123", "sip:+4930123@ims.example"}), "none");
+  EXPECT_EQ(refusal("impus", "tel:+4940123"), "invalid_grant");
+  EXPECT_EQ(refusal("impus", "sip:desk-1@ims.example"), "invalid_grant")
+      << "what is listed replaces what is not";
 }
 
 }  // namespace

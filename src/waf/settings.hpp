@@ -64,9 +64,11 @@ struct AssertionIssuer {
   std::string issuer{};
   jose::KeySet keys{};  // empty: they are fetched
   jose::AlgorithmSet algorithms = jose::public_key_algorithms;
-  // Private identities that it may name in the claims "impi" and "impus"; "*" stands for any text. Empty: it
-  // names users of ours in "sub".
+  // Private identities that it may name in the claim "impi"; "*" stands for any text. Empty: it names users
+  // of ours in "sub".
   std::vector<std::string> impis{};
+  // Public ones that it may name in the claim "impus", as whole URIs. Empty: the SIP URIs of `impis`.
+  std::vector<std::string> impus{};
   std::string wwsf{};
   bool is_pool = false;
 };

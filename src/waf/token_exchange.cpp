@@ -82,6 +82,15 @@ std::expected<OwnToken, Refusal> take_subject_token(const TokenRequest& request)
   return std::move(*token);
 }
 
+bool may_name_public(const AssertionIssuer& issuer, std::string_view impu) {
+  const auto matches = [&](const std::string& pattern) { return matches_glob(pattern, impu); };
+  const auto is_sip_uri_of = [&](const std::string& pattern) {
+    return matches_glob("sip:" + pattern, impu) || matches_glob("sips:" + pattern, impu);
+  };
+  return issuer.impus.empty() ? std::ranges::any_of(issuer.impis, is_sip_uri_of)
+                              : std::ranges::any_of(issuer.impus, matches);
+}
+
 // Of an issuer that may name identities itself: those alone that are its own.
 std::expected<Identity, Refusal> read_vouched_identity(const AssertionIssuer& issuer, const json& claims) {
   Identity identity{.impi = text_at(claims, "impi"),
@@ -93,6 +102,9 @@ std::expected<Identity, Refusal> read_vouched_identity(const AssertionIssuer& is
     return refuse("the assertion: its impi is not one that its issuer may name", Error::invalid_grant);
   if (identity.impus.empty() || identity.impus.size() > impus_max)
     return refuse("the assertion: it has no impus, or too many", Error::invalid_grant);
+  if (!std::ranges::all_of(identity.impus, [&](const auto& impu) { return may_name_public(issuer, impu); }))
+    return refuse("the assertion: one of its impus is not one that its issuer may name",
+                  Error::invalid_grant);
   return identity;
 }
 
