@@ -171,7 +171,10 @@ class Case(world.Case):
     def allocated(self, tokens):
         """A client that relays with the browser's form of the TURN token."""
         ice = (tokens.get("turn") or tokens)["iceServers"][0]
-        client = turn.Client((world.V4, self.server.port), ice["username"], ice["credential"])
+        return self.allocated_with(ice["username"], ice["credential"])
+
+    def allocated_with(self, username, password):
+        client = turn.Client((world.V4, self.server.port), username, password)
         self.addCleanup(client.close)
         client.allocate()
         client.bind((world.V4, self.peer.port))

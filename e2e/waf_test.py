@@ -6,15 +6,18 @@ import unittest
 import urllib.parse
 
 import epcscf
+import home
+import sip
 import turn
 import waf
+import websocket
 import world
 
 
 class Waf(waf.Case):
     @classmethod
     def setUpClass(cls):
-        cls.server = cls.kept(waf.Waf(users=("alice", "bob", "carol")))
+        cls.server = cls.kept(waf.Waf(users=("alice", "bob", "carol", "dora", "erin")))
         cls.peer = cls.kept(world.EchoPeer())
 
     def assert_ends(self, client):
@@ -75,6 +78,39 @@ class Waf(waf.Case):
         self.assert_ends(client)
         page = (browser := self.server.browser()).get(self.server.authorization("v" * 43))
         self.assertEqual(self.server.log_in(browser, page, "bob").status, 403)
+
+    def registered(self, tokens, user):
+        """(a WIC that is registered with the token, a client that relays with what its 200 has brought)"""
+        agent = self.server.wic(user)
+        self.addCleanup(agent.transport.close)
+        answer = agent.register(("Turn-Credentials", "request"), authorization=sip.bearer(tokens["access_token"]))
+        self.assertEqual(answer.status, 200, answer)
+        given = home.Credential(answer.header("Turn-Credentials"))
+        return agent, self.allocated_with(given.username, given.password)
+
+    def assert_is_sent_away(self, agent, client, tokens, user):
+        self.assert_ends(client)
+        with self.assertRaisesRegex(websocket.Closed, "token_revoked"):
+            agent.arrived("NOTIFY")
+        again = self.server.wic(user)
+        self.addCleanup(again.transport.close)
+        self.assertEqual(again.register(authorization=sip.bearer(tokens["access_token"])).status, 401)
+
+    def test_a_revoked_authorization_ends_the_registration(self):
+        tokens, others = self.server.tokens("erin"), self.server.tokens("erin")
+        agent, client = self.registered(tokens, "erin")
+        other, other_client = self.registered(others, "erin")
+        form = {"token": tokens["refresh_token"], "client_id": "wic"}
+        self.assertEqual(self.server.browser().post(f"{self.server.issuer}/revoke", **form).status, 200)
+        self.assert_is_sent_away(agent, client, tokens, "erin")
+        self.assertTrue(other_client.echoes(), "another login of the same user goes on")
+        self.assertIsNone(other.transport.receive(0.2))
+
+    def test_a_disabled_user_is_registered_no_more(self):
+        tokens = self.server.tokens("dora")
+        agent, client = self.registered(tokens, "dora")
+        self.server.keep("user", "disable", "dora")
+        self.assert_is_sent_away(agent, client, tokens, "dora")
 
     def test_nothing_secret_is_said(self):
         tokens = self.server.tokens("carol")

@@ -169,7 +169,7 @@ bool WicRun::recover() {
 bool WicRun::is_worth_another_try() const {
   if (was_interrupted_ || read_clocks().mono >= stays_until_) return false;
   if (socket_ && socket_->closed())
-    for (const std::string_view reason : {"operator_asked", "reassigned", "network"})
+    for (const std::string_view reason : {"operator_asked", "reassigned", "network", "token_revoked"})
       if (socket_->closed()->ends_with(reason)) return false;
   if (!refused_ || refused_->kind != WicRefused::Kind::code)
     return !refused_ || refused_->kind != WicRefused::Kind::login;

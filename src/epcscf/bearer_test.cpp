@@ -178,6 +178,73 @@ TEST(Bearer, APoolIdentityIsLentAgainWhereItsFormerHolderHasTheLastPlace) {
   EXPECT_EQ(world.take_report<Deregistered>()->trigger, EndTrigger::reassigned);
 }
 
+TokenIdentity identity_with(std::string token_id) {
+  TokenIdentity identity = identity_of("alice@ims.example");
+  identity.token_id = std::move(token_id);
+  return identity;
+}
+RevokedToken revocation_of(const TokenIdentity& identity) {
+  return {.issuer = identity.issuer, .token_id = identity.token_id, .until = identity.expires_at};
+}
+// Ends with a 200 to the WIC.
+void enroll(World& world, const TokenIdentity& identity, const Ask& ask = {}, FlowId flow = alice_flow) {
+  show(world, identity, ask, flow);
+  world.answer_core(world.take_core("REGISTER"), 200, world.make_accepted(ask));
+  EXPECT_EQ(status(world.take_client(flow)), 200);
+}
+
+TEST(Bearer, ThatIsRevokedEndsWhatRestsOnIt) {
+  World world;
+  world.connect(bob_flow);
+  enroll(world, identity_with("t1"));
+  enroll(world, identity_with("t2"), {.instance = "urn:uuid:2"}, bob_flow);
+  const std::string subject = world.proxy.registrations(9, world.now)[0].subject;
+  EXPECT_EQ(world.proxy.revoke(revocation_of(identity_with("t3")), world.now), 0U);
+  EXPECT_EQ(world.proxy.revoke(revocation_of(identity_with("t1")), world.now), 1U);
+  world.drain();
+  EXPECT_EQ(world.take_report<Deregistered>()->trigger, EndTrigger::token_revoked);
+  ASSERT_EQ(world.revocations.size(), 1U);
+  EXPECT_EQ(world.revocations[0].value, subject);
+  ASSERT_EQ(world.closes.size(), 1U);
+  EXPECT_EQ(world.closes[0].flow, alice_flow);
+  EXPECT_EQ(world.closes[0].reason, "token_revoked");
+  const auto kept = world.proxy.registrations(9, world.now);
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].flow, bob_flow);
+  EXPECT_EQ(world.proxy.revoke(revocation_of(identity_with("t1")), world.now), 0U) << "told twice";
+}
+
+TEST(Bearer, ThatIsRevokedRegistersNobodyAnyMore) {
+  World world;
+  world.proxy.revoke(revocation_of(identity_with("t1")), world.now);
+  show(world, identity_with("t1"));
+  EXPECT_EQ(status(world.take_client()), 401);
+  EXPECT_TRUE(world.to_core.empty());
+  EXPECT_EQ(world.take_report<RegistrationRefused>()->reason, RegistrationRefusal::token_invalid);
+  enroll(world, identity_with("t2"));
+}
+
+TEST(Bearer, ThatIsRevokedWhileTheCoreIsAskedLeavesNothing) {
+  World world;
+  show(world, identity_with("t1"));
+  EXPECT_EQ(world.proxy.revoke(revocation_of(identity_with("t1")), world.now), 0U);
+  world.answer_core(world.take_core("REGISTER"), 200, world.make_accepted());
+  const std::string answer = world.take_client();
+  EXPECT_EQ(status(answer), 401);
+  EXPECT_EQ(value(answer, "Turn-Credentials"), "");
+  EXPECT_TRUE(world.proxy.registrations(9, world.now).empty());
+}
+
+TEST(Bearer, OfARenewedRegistrationMayBeRevoked) {
+  World world;
+  enroll(world, identity_with("t1"));
+  enroll(world, identity_with("t2"));
+  EXPECT_EQ(world.proxy.revoke(revocation_of(identity_with("t1")), world.now), 0U);
+  EXPECT_EQ(world.proxy.registrations(9, world.now).size(), 1U);
+  EXPECT_EQ(world.proxy.revoke(revocation_of(identity_with("t2")), world.now), 1U);
+  EXPECT_TRUE(world.proxy.registrations(9, world.now).empty());
+}
+
 TEST(Bearer, IsNotTakenWhereNoServerIsConfigured) {
   Settings settings = make_settings();
   settings.bearer = {};

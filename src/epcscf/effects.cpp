@@ -22,7 +22,8 @@ std::string_view to_string(RegistrationRefusal refusal) {
 
 std::string_view to_string(EndTrigger trigger) {
   static constexpr std::array<std::string_view, end_trigger_count> names{
-      "deregistered", "expired", "token_expired", "network", "flow_failed", "operator_asked", "reassigned"};
+      "deregistered", "expired",        "token_expired", "network",
+      "flow_failed",  "operator_asked", "reassigned",    "token_revoked"};
   return name_of(names, trigger);
 }
 

@@ -35,7 +35,14 @@ struct TokenIdentity {
   std::string wwsf{};                // empty: none is named
   bool is_pool_identity = false;     // scenario 3
   std::string issuer{};              // the WAF
+  std::string token_id{};            // its jti; empty: it has none, and cannot be revoked here
   WallTime expires_at{};
+};
+// A token that its issuer takes no longer, though it has not ended (RFC 7009).
+struct RevokedToken {
+  std::string issuer{};
+  std::string token_id{};
+  WallTime until{};  // when it would have ended
 };
 enum class TokenRefusal : std::uint8_t {
   malformed,
@@ -102,9 +109,10 @@ enum class EndTrigger : std::uint8_t {
   network,      // the core's registration event
   flow_failed,  // and the grace has passed
   operator_asked,
-  reassigned,  // a pool identity went to another WIC
+  reassigned,     // a pool identity went to another WIC
+  token_revoked,  // the one that it rests on
 };
-inline constexpr std::size_t end_trigger_count = 7;
+inline constexpr std::size_t end_trigger_count = 8;
 std::string_view to_string(EndTrigger trigger);
 
 enum class Unprovisioned : std::uint8_t {

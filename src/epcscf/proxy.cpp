@@ -297,6 +297,12 @@ std::size_t Proxy::deregister(std::string_view impi, Now now) {
   return found.size();
 }
 
+std::size_t Proxy::revoke(const RevokedToken& token, Now now) {
+  const std::size_t ended = impl_->registrar.revoke(token, now);
+  impl_->settle(now);
+  return ended;
+}
+
 Counters Proxy::counters() const {
   Counters counters = impl_->board.counters;
   counters.clients_active = impl_->board.clients.size();

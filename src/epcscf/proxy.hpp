@@ -58,6 +58,8 @@ class Proxy {
   [[nodiscard]] std::vector<RegistrationView> registrations(std::size_t max, Now now) const;
   // Ends all registrations of the private identity here, with their credentials; how many there were.
   std::size_t deregister(std::string_view impi, Now now);
+  // The same of those that rest on this token, with which nobody registers any more.
+  std::size_t revoke(const RevokedToken& token, Now now);
   [[nodiscard]] Counters counters() const;
   // For what comes from here on; what lives keeps what it has.
   void reconfigure(Settings settings);

@@ -90,6 +90,8 @@ void Registrar::on_token_checked(CheckId id, const TokenAnswer& answer, Now now)
   // With less than a second left, what would be asked of the core is `Expires: 0`: an end.
   else if (answer->expires_at < now.wall + std::chrono::seconds{1})
     refusal = RegistrationRefusal::token_expired;
+  else if (revoked_.has(*answer, now.wall))
+    refusal = RegistrationRefusal::token_invalid;
   else
     refusal = find_objection(*answer, request, board_.settings.bearer);
   if (refusal) return refuse(request, {status_of(*refusal), "", *refusal}, now);
@@ -191,6 +193,8 @@ void Registrar::on_accepted(RegisterRequest request, const sip::Message& respons
   }
   // Those who asked at the same time may have taken the last places. What the core holds now ends by itself.
   if (const auto limit = find_limit(request)) return refuse(request, {503, "", *limit}, now);
+  if (request.identity && revoked_.has(*request.identity, now.wall))  // while the core was asked
+    return refuse(request, {401, "", RegistrationRefusal::token_invalid}, now);
   Registration& registration = bind(request, response, lifetime, now);
   if (request.wants_credentials())
     provision(std::move(request), response, registration, now);
@@ -224,6 +228,10 @@ Registration& Registrar::bind(const RegisterRequest& request, const sip::Message
   registration.is_pool_identity = request.identity && request.identity->is_pool_identity;
   registration.is_ended_by_token =
       request.identity && now.wall + lifetime + std::chrono::seconds{1} >= request.identity->expires_at;
+  registrations_.set_token(registration,
+                           request.identity && !request.identity->token_id.empty()
+                               ? make_token_key(request.identity->issuer, request.identity->token_id)
+                               : std::string{});
   learn_routes(registration, response, board_.settings.limits);
   registrations_.set_identities(registration, read_identities_of(response, request, board_.settings.limits));
   // Its connection may have gone while the core was asked.
@@ -316,6 +324,14 @@ std::chrono::seconds Registrar::lifetime_left(const Registration& registration, 
 
 // --- ends -------------------------------------------------------------------------------------------------
 
+std::size_t Registrar::revoke(const RevokedToken& token, Now now) {
+  revoked_.add(token, board_.settings.limits.revoked_tokens_max, now.wall);
+  if (token.token_id.empty()) return 0;
+  const auto resting = registrations_.of_token(make_token_key(token.issuer, token.token_id));
+  for (const RegistrationId id : resting) end(id, EndTrigger::token_revoked, now);
+  return resting.size();
+}
+
 void Registrar::end(RegistrationId id, EndTrigger trigger, Now now) {
   Registration* registration = registrations_.find(id);
   if (registration == nullptr) return;
@@ -327,7 +343,8 @@ void Registrar::end(RegistrationId id, EndTrigger trigger, Now now) {
   registrations_.remove(id);
   // A core may tell of a de-registration before it answers it; whoever asks is told by the answer.
   const bool is_news = (trigger == EndTrigger::network && !asking_.contains(flow)) ||
-                       trigger == EndTrigger::operator_asked || trigger == EndTrigger::reassigned;
+                       trigger == EndTrigger::operator_asked || trigger == EndTrigger::reassigned ||
+                       trigger == EndTrigger::token_revoked;
   if (is_news && !registrations_.has_flow(flow) && board_.find_client(flow) != nullptr)
     board_.emit(CloseClient{flow, std::string{to_string(trigger)}});
 }

@@ -14,6 +14,7 @@
 #include "epcscf/credential_desk.hpp"
 #include "epcscf/register_request.hpp"
 #include "epcscf/registrations.hpp"
+#include "epcscf/revoked_tokens.hpp"
 #include "epcscf/switchboard.hpp"
 
 namespace turnpike::epcscf {
@@ -40,6 +41,9 @@ class Registrar {
   bool on_core_lost(sip::ClientId id, bool is_unreachable, Now now);
   void on_push_done(PushId id, bool acknowledged, Now now);
   void on_client_closed(FlowId flow, Now now);
+
+  // Ends the registrations that rest on it, and lets nobody register with it any more; how many there were.
+  std::size_t revoke(const RevokedToken& token, Now now);
 
   // Takes back the credentials, forgets the binding. The connection is closed where the WIC would not know
   // otherwise and nothing else is registered on it.
@@ -86,6 +90,7 @@ class Registrar {
   Registrations& registrations_;
   RegistrationObserver& observer_;
   CredentialDesk desk_;
+  RevokedTokens revoked_;
   std::map<CheckId, Check> checks_;
   std::unordered_map<sip::ClientId, RegisterRequest> forwarded_;  // looked up alone
   std::multiset<FlowId> asking_;                                  // the connections of those

@@ -30,6 +30,14 @@ std::vector<RegistrationId> Registrations::of_flow(FlowId flow) const {
   return found;
 }
 
+std::vector<RegistrationId> Registrations::of_token(const std::string& key) const {
+  std::vector<RegistrationId> found;
+  const auto [begin, end] = by_token_.equal_range(key);
+  for (auto at = begin; at != end; ++at) found.push_back(at->second);
+  std::ranges::sort(found);
+  return found;
+}
+
 std::vector<RegistrationId> Registrations::of_impi(std::string_view impi) const {
   std::vector<RegistrationId> found;
   for (auto at = by_key_.lower_bound(RegistrationKey{.impi = std::string{impi}});
@@ -107,11 +115,26 @@ void Registrations::unindex_identities(const Registration& registration) {
   forget(registration.key.aor);
 }
 
+void Registrations::set_token(Registration& registration, std::string key) {
+  if (registration.token == key) return;
+  unindex_token(registration);
+  registration.token = std::move(key);
+  if (!registration.token.empty()) by_token_.emplace(registration.token, registration.id);
+}
+
+void Registrations::unindex_token(const Registration& registration) {
+  const auto [begin, end] = by_token_.equal_range(registration.token);
+  const auto found =
+      std::find_if(begin, end, [&](const auto& entry) { return entry.second == registration.id; });
+  if (found != end) by_token_.erase(found);
+}
+
 void Registrations::remove(RegistrationId id) {
   const auto found = by_id_.find(id);
   if (found == by_id_.end()) return;
   const Registration& registration = found->second;
   unindex_identities(registration);
+  unindex_token(registration);
   ends_.erase({registration.ends_at(), id});
   by_key_.erase(registration.key);
   const auto [begin, end] = by_flow_.equal_range(registration.flow);

@@ -41,6 +41,7 @@ struct Registration {
   Instant expires_at{};
   std::optional<Instant> given_up_at{};  // the connection is lost, and the grace ends
   bool is_ended_by_token = false;        // expires_at is the token's end
+  std::string token{};                   // make_token_key() of the one that it rests on; empty: none
   bool is_pool_identity = false;
   std::optional<WallTime> credentials_until{};  // the last of those that were made ends
   std::optional<WallTime> last_end{};           // of the newest computed credential
@@ -59,6 +60,7 @@ class Registrations {
   [[nodiscard]] std::vector<RegistrationId> of_impi(std::string_view impi) const;
   // Those whose AoR or whose set names the identity.
   [[nodiscard]] std::vector<RegistrationId> of_identity(std::string_view canonical) const;
+  [[nodiscard]] std::vector<RegistrationId> of_token(const std::string& key) const;
   [[nodiscard]] bool has_flow(FlowId flow) const { return by_flow_.contains(flow); }
   [[nodiscard]] std::size_t count_of_flow(FlowId flow) const;
   [[nodiscard]] std::size_t count_of_impi(std::string_view impi) const;
@@ -68,6 +70,7 @@ class Registrations {
   // After a change of what ends it, or of its identities.
   void set_end(Registration& registration, Instant expires_at, std::optional<Instant> given_up_at);
   void set_identities(Registration& registration, std::vector<std::string> uris);
+  void set_token(Registration& registration, std::string key);
   void remove(RegistrationId id);
 
   // The connection that a device of a lost one has come back on.
@@ -84,11 +87,13 @@ class Registrations {
 
   void index_identities(const Registration& registration);
   void unindex_identities(const Registration& registration);
+  void unindex_token(const Registration& registration);
 
   std::map<RegistrationId, Registration> by_id_;
   std::map<RegistrationKey, RegistrationId> by_key_;
   std::multimap<std::string, RegistrationId, std::less<>> by_identity_;
   std::unordered_multimap<FlowId, RegistrationId> by_flow_;
+  std::unordered_multimap<std::string, RegistrationId> by_token_;
   std::set<std::pair<Instant, RegistrationId>> ends_;
   std::unordered_map<FlowId, FlowId> successors_;
   std::map<RegistrationId, std::vector<FlowId>> former_flows_;  // of those that have moved

@@ -22,8 +22,9 @@ struct Limits {
   std::size_t registrations_per_flow_max = 10;
   std::size_t token_checks_max = 10'000;  // waiting for on_token_checked
   std::size_t token_bytes_max = 8192;
-  std::size_t pushes_max = 10'000;  // waiting for on_push_done
-  std::size_t calls_max = 50'000;   // INVITE dialogs, those that ring included
+  std::size_t revoked_tokens_max = 100'000;  // beyond it, those that end first are forgotten
+  std::size_t pushes_max = 10'000;           // waiting for on_push_done
+  std::size_t calls_max = 50'000;            // INVITE dialogs, those that ring included
   std::size_t calls_per_flow_max = 20;
   std::size_t core_hops_max = 4096;                  // places of the core that are remembered
   std::size_t identities_per_registration_max = 32;  // P-Associated-URI

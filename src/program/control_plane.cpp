@@ -47,7 +47,9 @@ std::expected<std::unique_ptr<ControlPlane>, std::string> ControlPlane::start(co
     plane->epcscf_->start(
         {.relays = plane->find_relays(plane->epcscf_->loop()), .tokens = plane->tokens_.get()});
   if (plane->api_) plane->api_->start(plane->find_relays(plane->api_->loop()));
-  if (plane->waf_) plane->waf_->start(plane->find_relays(plane->waf_->loop()));
+  if (plane->waf_)
+    plane->waf_->start(
+        {.relays = plane->find_relays(plane->waf_->loop()), .registrations = plane->epcscf_.get()});
   return plane;
 }
 

@@ -47,8 +47,7 @@ class WafRole {
                                                                    metrics::Registry& metrics);
 
   service::Loop& loop() { return node_->loop(); }
-  // The port is called on the loop, and outlives that; null: there is no relay to tell.
-  void start(service::RelayPort* relays) { node_->start(relays); }
+  void start(const service::WafPorts& ports) { node_->start(ports); }
   void stop() { node_->stop(); }
 
   // From the thread that has started it: encrypts what the database holds with another secret, from which

@@ -158,6 +158,10 @@ EpcscfNode::~EpcscfNode() { impl_->stop(); }
 
 Loop& EpcscfNode::loop() { return impl_->loop(); }
 void EpcscfNode::start(const EpcscfPorts& ports) { impl_->start(ports); }
+void EpcscfNode::revoke(epcscf::RevokedToken token) {
+  impl_->loop().post(
+      [this, token = std::move(token)] { impl_->turn([&](Now now) { impl_->proxy().revoke(token, now); }); });
+}
 void EpcscfNode::offer(std::vector<std::string> uris) { impl_->proxy().offer(std::move(uris)); }
 void EpcscfNode::drain() {
   impl_->loop().post([this] { impl_->door().stop_accepting(); });

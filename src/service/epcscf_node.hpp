@@ -12,6 +12,7 @@
 #include "epcscf/proxy.hpp"
 #include "service/door.hpp"
 #include "service/loop.hpp"
+#include "service/registration_port.hpp"
 #include "service/relay_port.hpp"
 #include "service/sip_endpoint.hpp"
 #include "service/token_checker.hpp"
@@ -40,19 +41,20 @@ struct EpcscfPorts {
   TokenChecker* tokens = nullptr;
 };
 
-class EpcscfNode {
+class EpcscfNode final : public RegistrationPort {
  public:
   // Opens every socket; nobody is served before start(). The error is one line, and nothing is left open
   // then. The observer outlives the node.
   static std::expected<std::unique_ptr<EpcscfNode>, std::string> open(EpcscfSettings settings,
                                                                       EpcscfObserver& observer);
-  ~EpcscfNode();  // stops
+  ~EpcscfNode() override;  // stops
   EpcscfNode(const EpcscfNode&) = delete;
   EpcscfNode& operator=(const EpcscfNode&) = delete;
 
   // For ports: what is made for it before start() runs on it.
   Loop& loop();
   void start(const EpcscfPorts& ports);
+  void revoke(epcscf::RevokedToken token) override;
   // From its loop alone: epcscf::Proxy::offer.
   void offer(std::vector<std::string> uris);
 

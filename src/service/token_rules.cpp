@@ -105,6 +105,8 @@ std::expected<epcscf::TokenIdentity, IdentityProblem> read_identity(const json& 
     if (!pool.is_boolean()) return std::unexpected(IdentityProblem::pool);
     identity.is_pool_identity = pool.get<bool>();
   }
+  // A token of another kind of issuer may have none, or one that is no text: then it cannot be revoked here.
+  if (const std::string* id = jose::find_text(payload, "jti")) identity.token_id = *id;
   return identity;
 }
 

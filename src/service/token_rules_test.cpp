@@ -31,6 +31,12 @@ TEST(TokenIdentity, IsReadFromTheClaims) {
   EXPECT_EQ(identity->expires_at, end);
   EXPECT_EQ(identity->wwsf, "");
   EXPECT_FALSE(identity->is_pool_identity);
+  EXPECT_EQ(identity->token_id, "");
+}
+
+TEST(TokenIdentity, CanBeRevokedWhereTheTokenHasAnId) {
+  EXPECT_EQ(read_identity(with("jti", "t1"), {}, "i", end)->token_id, "t1");
+  EXPECT_EQ(read_identity(with("jti", 7), {}, "i", end)->token_id, "") << "no text, which RFC 7519 asks for";
 }
 
 TEST(TokenIdentity, OfAPoolNamesItsWwsf) {

@@ -105,8 +105,8 @@ class WafNode::Impl {
     key_http_ = std::move(*http);
     return {};
   }
-  void start(RelayPort* relays) {
-    relays_ = relays;
+  void start(const WafPorts& ports) {
+    ports_ = ports;
     make_server(read_clocks());
     keep_up();
     books_.back()->warm_up();
@@ -340,32 +340,44 @@ class WafNode::Impl {
                          .remote = call.request.remote},
                         now);
     if (outcome.failure) observer_.on_ledger_failed(*outcome.failure, now);
-    if (!outcome.revocations.empty()) tell_revoked(now);
+    if (outcome.has_revoked) tell_revoked(now);
     call.respond(
         {.status = response.status, .fields = std::move(response.fields), .body = std::move(response.body)});
   }
-  // All that the ledger has beyond what they were told.
+  // All that the ledger has beyond what relays and eP-CSCF were told.
   void tell_revoked(Now now) {
     const waf::Revoked revoked = ledger_.find_revoked(told_, now.wall);
     tell_failure(now);
     std::vector<credentials::Revocation> revocations;
-    for (const waf::RevokedBatch& batch : revoked.batches)
+    for (const waf::RevokedBatch& batch : revoked.batches) {
       waf::add_revocations(settings_.waf, batch.tokens, batch.was_single, revocations);
-    told_ = revoked.position;
-    if (revocations.empty()) return;
+      tell_registrations(batch.tokens);
+    }
+    if (revoked.position == std::exchange(told_, revoked.position)) return;
+    if (revocations.empty()) return note_told(told_);
     const auto waits_for = std::make_shared<std::size_t>(revocations.size());
     for (const credentials::Revocation& revocation : revocations) {
-      if (relays_ == nullptr) {
+      if (ports_.relays == nullptr) {
         observer_.on_revoked(false, now);
         continue;
       }
-      relays_->revoke(revocation, [this, waits_for, position = told_](bool is_done) {
+      ports_.relays->revoke(revocation, [this, waits_for, position = told_](bool is_done) {
         observer_.on_revoked(is_done, read_clocks());
-        if (!is_done || --*waits_for > 0) return;
-        ledger_.note_told(position);
-        tell_failure(read_clocks());
+        if (is_done && --*waits_for == 0) note_told(position);
       });
     }
+  }
+  void tell_registrations(const std::vector<waf::Issued>& tokens) {
+    if (ports_.registrations == nullptr) return;
+    for (const waf::Issued& token : tokens)
+      if (token.kind == waf::IssuedKind::registration)
+        ports_.registrations->revoke({.issuer = settings_.waf.issuer,
+                                      .token_id = token.id,
+                                      .until = token.ends_at + settings_.waf.lifetimes.clock_skew});
+  }
+  void note_told(std::int64_t position) {
+    ledger_.note_told(position);
+    tell_failure(read_clocks());
   }
   // Of what no request has asked for, so that none is answered as if it had failed.
   void tell_failure(Now now) {
@@ -396,7 +408,7 @@ class WafNode::Impl {
   Loop worker_{};
   bool is_checking_ = false;
   std::deque<Call> waiting_{};
-  RelayPort* relays_ = nullptr;
+  WafPorts ports_{};
   std::int64_t told_ = 0;  // the position in the ledger
 };
 
@@ -418,7 +430,7 @@ WafNode::WafNode(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 WafNode::~WafNode() = default;
 
 Loop& WafNode::loop() { return impl_->loop(); }
-void WafNode::start(RelayPort* relays) { impl_->start(relays); }
+void WafNode::start(const WafPorts& ports) { impl_->start(ports); }
 void WafNode::stop() { impl_->stop(); }
 std::expected<void, std::string> WafNode::reconfigure(waf::Settings settings,
                                                       std::vector<IssuerSource> issuers) {

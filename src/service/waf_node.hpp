@@ -16,6 +16,7 @@
 #include "service/http_server.hpp"
 #include "service/issuer_book.hpp"
 #include "service/loop.hpp"
+#include "service/registration_port.hpp"
 #include "service/relay_port.hpp"
 #include "waf/ledger.hpp"
 #include "waf/settings.hpp"
@@ -63,6 +64,12 @@ class WafObserver {
   virtual void on_ledger_failed(std::string_view what, Now now) = 0;
 };
 
+// Null: there is nobody to tell. They outlive the node's loop.
+struct WafPorts {
+  RelayPort* relays = nullptr;  // called on the loop, answers there
+  RegistrationPort* registrations = nullptr;
+};
+
 class WafNode {
  public:
   // Opens every socket; nobody is served before start(). The error is one line. After this call the ledger is
@@ -75,9 +82,8 @@ class WafNode {
   WafNode& operator=(const WafNode&) = delete;
 
   Loop& loop();
-  // The port is called on the loop, answers there, and outlives that; null: there is no relay to tell. Relays
-  // are told of all that is revoked and has not ended, whoever has revoked it, and when.
-  void start(RelayPort* relays);
+  // They are told of all that is revoked and has not ended, whoever has revoked it, and when.
+  void start(const WafPorts& ports);
   void stop();
 
   // From the thread that has started it: what is decided by from now on, and the issuers that it needs.

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <mutex>
 
+#include "jose/token.hpp"
 #include "service/stun_keys.hpp"
 #include "service/test_certificates.hpp"
 #include "service/test_notebook.hpp"
@@ -82,6 +83,17 @@ class Relays final : public RelayPort, public TestNotebook {
   std::vector<std::string> revoked_{};
 };
 
+class Registrations final : public RegistrationPort, public TestNotebook {
+ public:
+  void revoke(epcscf::RevokedToken token) override {
+    note([&] { revoked_.push_back(std::move(token)); });
+  }
+  std::vector<epcscf::RevokedToken> revoked() { return copy(revoked_); }
+
+ private:
+  std::vector<epcscf::RevokedToken> revoked_{};
+};
+
 // Another process writes to it: done() is what that process sees.
 class SharedLedger final : public waf::MemoryLedger {
  public:
@@ -125,7 +137,7 @@ struct Site {
     auto opened = WafNode::open(std::move(settings), world.ledger, notes);
     check(opened.has_value(), "the WAF opens");
     node = std::move(*opened);
-    node->start(relays);
+    node->start({.relays = relays, .registrations = &registrations});
     client = *HttpClient::make(loop, {.ca_file = certificates.authority(), .connections_max = 16});
   }
 
@@ -189,6 +201,7 @@ struct Site {
   TestCertificates certificates{};
   waf::World world;
   Notes notes{};
+  Registrations registrations{};
   std::unique_ptr<WafNode> node{};
   boost::asio::io_context loop{};
   std::unique_ptr<HttpClient> client{};
@@ -260,6 +273,45 @@ TEST(WafNode, TellsTheRelaysWhatWasRevoked) {
   EXPECT_TRUE(site.notes.wait([&] { return site.notes.confirmed() > 0; }));
   EXPECT_FALSE(relays.revoked().empty());
   EXPECT_EQ(site.notes.unconfirmed(), 0);
+}
+
+TEST(WafNode, TellsTheEpcscfWhichRegistrationTokensWereRevoked) {
+  Relays relays;
+  Site site{{}, &relays};
+  const json tokens = site.log_in();
+  EXPECT_EQ(
+      site.send(Site::post("/revoke", {{"token", tokens.at("refresh_token")}, {"client_id", "wic"}})).status,
+      200U);
+  EXPECT_TRUE(site.registrations.wait([&] { return site.registrations.revoked().size() == 1; }));
+  const epcscf::RevokedToken revoked = site.registrations.revoked().front();
+  const auto parsed = jose::read_token(tokens.at("access_token").get<std::string>(), {});
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(revoked.token_id, parsed->payload.at("jti").get<std::string>());
+  EXPECT_EQ(revoked.issuer, parsed->payload.at("iss").get<std::string>());
+  EXPECT_GT(revoked.until, read_clocks().wall);
+}
+
+// It stands for a token without a relay's part, of which nobody has to be told: a command does not wait for
+// it.
+TEST(WafNode, HasToldOfARegistrationTokenAtOnce) {
+  auto shared = std::make_unique<SharedLedger>();
+  SharedLedger& ledger = *shared;
+  const WallTime now = read_clocks().wall;
+  const waf::Issued token{.id = "jti-1",
+                          .kind = waf::IssuedKind::registration,
+                          .client = "wic",
+                          .subject = "u-alice",
+                          .issued_at = now,
+                          .ends_at = now + std::chrono::hours{1}};
+  ledger.change([](waf::MemoryLedger&) {});
+  Site site{[&](WafNodeSettings&, waf::World& world) {
+              EXPECT_TRUE(world.ledger.note_issued(std::array{token}, now));
+              world.ledger.revoke_issued(token.id, now);
+            },
+            nullptr, std::move(shared)};
+  EXPECT_TRUE(site.registrations.wait([&] { return site.registrations.revoked().size() == 1; }));
+  EXPECT_EQ(site.send({.path = "/waf/jwks"}).status, 200U);
+  EXPECT_EQ(ledger.told_to(), 1);
 }
 
 TEST(WafNode, CountsWhatNoRelayWasToldOf) {

@@ -328,7 +328,10 @@ TEST(WafLedger, TellsOfRevocationsUntilTheyEnd) {
   EXPECT_FALSE(ledger->is_all_told());
   const waf::Revoked found = ledger->find_revoked(0, now);
   ASSERT_EQ(found.batches.size(), 1u);
-  EXPECT_EQ(found.batches.front().tokens.front().twin, "t-twin");
+  ASSERT_EQ(found.batches.front().tokens.size(), 2u);
+  EXPECT_EQ(found.batches.front().tokens[0].kind, waf::IssuedKind::registration);
+  EXPECT_EQ(found.batches.front().tokens[1].kind, waf::IssuedKind::turn);
+  EXPECT_EQ(found.batches.front().tokens[1].twin, "t-twin");
   ledger->note_told(found.position);
   EXPECT_TRUE(other->is_all_told());
   ledger->note_told(0);

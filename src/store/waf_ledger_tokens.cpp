@@ -21,12 +21,11 @@ Ended take(Work& work, WallTime now, std::string_view sql, const Values&... valu
   return taken;
 }
 
-// What has ended in one call, with its place among what relays have to be told of.
+// What has ended in one call, with its place among what relays and an eP-CSCF have to be told of.
 Ended note_ended(Work& work, Ended ended) {
   for (const waf::Issued& token : ended)
-    if (token.kind == waf::IssuedKind::turn)
-      work.run("INSERT INTO revoked VALUES (NULL, ?, ?, ?, ?, ?, ?)", token.id, token.twin, token.audience,
-               token.turn_subject, token.ends_at, ended.size() == 1);
+    work.run("INSERT INTO revoked VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", token.id, token.twin, token.audience,
+             token.turn_subject, token.ends_at, ended.size() == 1, name_of(token.kind));
   return ended;
 }
 
@@ -54,10 +53,8 @@ void add_issued(Work& work, std::span<const waf::Issued> issued, WallTime now) {
            2 * issued.size());
   for (const waf::Issued& token : issued)
     work.run("INSERT OR REPLACE INTO issued VALUES (?, NULLIF(?, ''), ?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?)",
-             token.id, token.twin,
-             std::string_view{token.kind == waf::IssuedKind::turn ? "turn" : "registration"}, token.family,
-             token.client, token.subject, token.audience, pack(token.scope), token.turn_subject,
-             token.issued_at, token.ends_at);
+             token.id, token.twin, name_of(token.kind), token.family, token.client, token.subject,
+             token.audience, pack(token.scope), token.turn_subject, token.issued_at, token.ends_at);
 }
 
 std::optional<waf::Issued> find_token(Work& work, std::string_view id_or_twin, WallTime now) {

@@ -126,6 +126,9 @@ constexpr std::array migrations{
     "  published_at INTEGER NOT NULL, used_from INTEGER NOT NULL, used_until INTEGER NOT NULL,"
     "  accepted_until INTEGER NOT NULL, fetched_at INTEGER NOT NULL,"
     "  is_withdrawn INTEGER NOT NULL) WITHOUT ROWID;",
+
+    // Registration tokens as well: an eP-CSCF ends what rests on them.
+    "ALTER TABLE revoked ADD COLUMN kind TEXT NOT NULL DEFAULT 'turn';",
 };
 
 constexpr std::array methods{waf::ClientMethod::none, waf::ClientMethod::client_secret_basic,
@@ -133,6 +136,10 @@ constexpr std::array methods{waf::ClientMethod::none, waf::ClientMethod::client_
 constexpr std::array grant_types{waf::GrantType::authorization_code, waf::GrantType::refresh_token,
                                  waf::GrantType::client_credentials, waf::GrantType::token_exchange,
                                  waf::GrantType::jwt_bearer};
+
+waf::IssuedKind kind_of(std::string_view name) {
+  return name == "turn" ? waf::IssuedKind::turn : waf::IssuedKind::registration;
+}
 
 std::string copy_of(std::string_view text) { return std::string{text}; }
 
@@ -305,10 +312,14 @@ FamilyRow read_family(const Statement& row) {
       .family = read_family_from(row, 0), .refresh = copy_of(row.text(8)), .is_revoked = row.number(9) != 0};
 }
 
+std::string_view name_of(waf::IssuedKind kind) {
+  return kind == waf::IssuedKind::turn ? "turn" : "registration";
+}
+
 waf::Issued read_issued(const Statement& row) {
   return {.id = copy_of(row.text(0)),
           .twin = copy_of(row.text(1)),
-          .kind = row.text(2) == "turn" ? waf::IssuedKind::turn : waf::IssuedKind::registration,
+          .kind = kind_of(row.text(2)),
           .family = copy_of(row.text(3)),
           .client = copy_of(row.text(4)),
           .subject = copy_of(row.text(5)),
@@ -332,7 +343,7 @@ waf::AuditEntry read_audit_entry(const Statement& row) {  // its id stands first
 waf::Issued read_revoked(const Statement& row) {  // its place stands first
   return {.id = copy_of(row.text(1)),
           .twin = copy_of(row.text(2)),
-          .kind = waf::IssuedKind::turn,
+          .kind = kind_of(row.text(7)),
           .audience = copy_of(row.text(3)),
           .turn_subject = copy_of(row.text(4)),
           .ends_at = row.time(5)};

@@ -42,6 +42,7 @@ struct FamilyRow {
 FamilyRow read_family(const Statement& row);
 waf::Issued read_issued(const Statement& row);
 waf::AuditEntry read_audit_entry(const Statement& row);
+std::string_view name_of(waf::IssuedKind kind);  // as a column has it
 waf::Issued read_revoked(const Statement& row);
 
 }  // namespace turnpike::store

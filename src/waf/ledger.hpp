@@ -45,7 +45,7 @@ struct Rotation {
 inline constexpr std::chrono::seconds relay_tolerance =
     credentials::token_clock_skew + std::chrono::seconds{1};
 
-// TURN tokens that ended together, in one call.
+// Tokens that ended together, in one call.
 struct RevokedBatch {
   std::vector<Issued> tokens{};
   bool was_single = false;  // one token ended and nothing else: its subject may have others
@@ -152,10 +152,10 @@ class Ledger {
   virtual std::vector<Issued> revoke_issued(std::string_view id_or_twin, WallTime now) = 0;
   virtual std::vector<Issued> revoke_user(std::string_view user, WallTime now) = 0;
 
-  // TURN tokens that were revoked, by whomever, and that relays would still let in; all that have come after
-  // that position. They are kept until they end, so that who was away is told as well.
+  // Tokens that were revoked, by whomever, and that relays or an eP-CSCF would still take; all that have come
+  // after that position. They are kept until they end, so that who was away is told as well.
   virtual Revoked find_revoked(std::int64_t after, WallTime now) = 0;
-  // All relays have been told of those up to this position.
+  // All have been told of those up to this position.
   virtual void note_told(std::int64_t position) = 0;
 
   // Whether another ledger has written to the same place since this was asked last.

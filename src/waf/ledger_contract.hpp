@@ -235,7 +235,7 @@ TYPED_TEST_P(LedgerContract, TakesBackWhatAConsentAllowed) {
   EXPECT_EQ(this->rotate("r1", "r2").outcome, Rotation::Outcome::unknown);
 }
 
-TYPED_TEST_P(LedgerContract, RemembersRevokedTurnTokensForRelays) {
+TYPED_TEST_P(LedgerContract, RemembersRevokedTokens) {
   const auto revoked = [&](std::int64_t after, WallTime at) {
     std::vector<Issued> all;
     for (const RevokedBatch& batch : this->ledger_->find_revoked(after, at).batches)
@@ -260,10 +260,11 @@ TYPED_TEST_P(LedgerContract, RemembersRevokedTurnTokensForRelays) {
   const Revoked next = this->ledger_->find_revoked(single.position, this->now);
   ASSERT_EQ(next.batches.size(), 1u) << "what comes after a position";
   EXPECT_FALSE(next.batches.front().was_single) << "a registration token ended with it";
-  EXPECT_EQ(this->ids(next.batches.front().tokens), (typename TestFixture::Names{"t1"}));
+  EXPECT_EQ(this->ids(next.batches.front().tokens), (typename TestFixture::Names{"a", "t1"}));
+  EXPECT_EQ(std::ranges::count(next.batches.front().tokens, IssuedKind::turn, &Issued::kind), 1);
   this->ledger_->revoke_issued("b", this->now);
-  EXPECT_EQ(revoked(next.position, this->now), (Ids{"t2"})) << "of the same turn_subject";
-  EXPECT_EQ(revoked(0, this->now), (Ids{"t1", "t2", "t3"}));
+  EXPECT_EQ(revoked(next.position, this->now), (Ids{"b", "t2"})) << "of the same turn_subject";
+  EXPECT_EQ(revoked(0, this->now), (Ids{"a", "b", "t1", "t2", "t3"}));
   EXPECT_EQ(revoked(0, this->now + this->minute + relay_tolerance), Ids{}) << "they have ended";
 }
 
@@ -559,10 +560,10 @@ TYPED_TEST_P(LedgerContract, ForgetsOnlyWhatHasEnded) {
 REGISTER_TYPED_TEST_SUITE_P(LedgerContract, KeepsClients, KeepsUsersWhoseNamesAreUnique,
                             AdmitsNoUserWithWhatIsAnothersAlready, AdmitsOnlySoManyUsers,
                             RemovesAccountsWithWhatWasIssuedToThem, KeepsConsents,
-                            TakesBackWhatAConsentAllowed, RemembersRevokedTurnTokensForRelays,
-                            WritesJoinedCalls, KeepsSessionsUntilTheyEnd,
-                            ClosesTheOldestOfTooManySessionsAndFamilies, RedeemsACodeOnceForItsClient,
-                            DoesNotRedeemACodeThatHasEnded, KeepsAFamilyClosedThatWasRevokedBeforeItWasOpened,
+                            TakesBackWhatAConsentAllowed, RemembersRevokedTokens, WritesJoinedCalls,
+                            KeepsSessionsUntilTheyEnd, ClosesTheOldestOfTooManySessionsAndFamilies,
+                            RedeemsACodeOnceForItsClient, DoesNotRedeemACodeThatHasEnded,
+                            KeepsAFamilyClosedThatWasRevokedBeforeItWasOpened,
                             RotatesRefreshTokensAndNoticesOldOnes, DoesNotRotateWhatIsNotThere,
                             RevokesAFamilyWithItsTokens, KeepsWhatWasIssuedUntilItEnds,
                             RevokesATokenWithTheTurnTokensThatCameWithIt, LetsAKeyBeUsedOnce,

@@ -234,10 +234,7 @@ std::vector<Issued> MemoryLedger::close_user(std::string_view user, WallTime now
 }
 
 std::vector<Issued> MemoryLedger::note_revoked(std::vector<Issued> revoked) {
-  RevokedBatch batch{.was_single = revoked.size() == 1};
-  std::ranges::copy_if(revoked, std::back_inserter(batch.tokens),
-                       [](const Issued& it) { return it.kind == IssuedKind::turn; });
-  if (!batch.tokens.empty()) revoked_.push_back(std::move(batch));
+  if (!revoked.empty()) revoked_.push_back({.tokens = revoked, .was_single = revoked.size() == 1});
   return revoked;
 }
 

@@ -25,6 +25,7 @@ namespace turnpike::waf {
 struct Outcome {
   Reply reply{};  // the answer, or what has to be done before there is one
   std::vector<credentials::Revocation> revocations{};
+  bool has_revoked = false;              // those, or registration tokens: the ledger has them
   std::optional<std::string> failure{};  // of the ledger, for the log; the answer is 503
 };
 

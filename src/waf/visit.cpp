@@ -47,6 +47,7 @@ void add_revocations(const Settings& settings, const std::vector<Issued>& ended,
 }
 
 void Visit::revoke(const std::vector<Issued>& ended) {
+  has_revoked = has_revoked || !ended.empty();
   add_revocations(settings, ended, ended.size() == 1, revocations);
 }
 

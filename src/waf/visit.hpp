@@ -26,9 +26,10 @@ struct Visit {
   Random& random;
   bool may_fetch = false;                              // what is missing of an issuer can be fetched first
   std::vector<credentials::Revocation> revocations{};  // for the relays
+  bool has_revoked = false;                            // those, or registration tokens
   std::vector<AuditEntry> audited{};
 
-  // TURN tokens of these can be used no longer.
+  // These can be used no longer.
   void revoke(const std::vector<Issued>& ended);
   // Written with the rest of what the request has changed.
   void audit(std::string_view event, std::string_view client, std::string_view subject,
