@@ -70,16 +70,32 @@ const EVP_CIPHER* gcm_for(Bytes key) {
   return key.size() == 16 ? aes128 : aes256;
 }
 
-CipherContext start_gcm(Bytes key, Bytes nonce, Bytes additional_data, bool encrypt) {
+struct GcmContext {
+  CipherContext context{};
+  std::size_t nonce_size = 12;  // OpenSSL's default
+};
+
+// Making a context takes longer than sealing a token, so each thread has one for each kind of use. It keeps
+// the schedule of its last key, as the settings keep the key itself.
+EVP_CIPHER_CTX* start_gcm(Bytes key, Bytes nonce, Bytes additional_data, bool encrypt) {
   check(!nonce.empty() && nonce.size() <= 64, "an AES-GCM nonce has 1..64 bytes");
-  CipherContext context{EVP_CIPHER_CTX_new()};
+  thread_local std::array<GcmContext, 4> contexts;
+  const EVP_CIPHER* cipher = gcm_for(key);
+  GcmContext& own = contexts[(key.size() == 32 ? 2U : 0U) + (encrypt ? 1U : 0U)];
+  if (!own.context) {
+    own.context.reset(EVP_CIPHER_CTX_new());
+    check(EVP_CipherInit_ex(own.context.get(), cipher, nullptr, nullptr, nullptr, encrypt ? 1 : 0) == 1);
+  }
+  EVP_CIPHER_CTX* context = own.context.get();
+  if (own.nonce_size != nonce.size()) {
+    check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, static_cast<int>(nonce.size()), nullptr) ==
+          1);
+    own.nonce_size = nonce.size();
+  }
+  check(EVP_CipherInit_ex(context, nullptr, nullptr, key.data(), nonce.data(), encrypt ? 1 : 0) == 1);
   int written = 0;
-  check(EVP_CipherInit_ex(context.get(), gcm_for(key), nullptr, nullptr, nullptr, encrypt ? 1 : 0) == 1);
-  check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_IVLEN, static_cast<int>(nonce.size()),
-                            nullptr) == 1);
-  check(EVP_CipherInit_ex(context.get(), nullptr, nullptr, key.data(), nonce.data(), encrypt ? 1 : 0) == 1);
   if (!additional_data.empty())
-    check(EVP_CipherUpdate(context.get(), nullptr, &written, additional_data.data(),
+    check(EVP_CipherUpdate(context, nullptr, &written, additional_data.data(),
                            static_cast<int>(additional_data.size())) == 1);
   return context;
 }
@@ -139,31 +155,30 @@ ByteVector hkdf_sha256(Bytes input_key, Bytes salt, Bytes info, std::size_t leng
 }
 
 ByteVector aes_gcm_seal(Bytes key, Bytes nonce, Bytes additional_data, Bytes plaintext) {
-  const CipherContext context = start_gcm(key, nonce, additional_data, true);
+  EVP_CIPHER_CTX* context = start_gcm(key, nonce, additional_data, true);
   ByteVector sealed(plaintext.size() + gcm_tag_size);
   int written = 0;
-  check(EVP_CipherUpdate(context.get(), sealed.data(), &written, plaintext.data(),
+  check(EVP_CipherUpdate(context, sealed.data(), &written, plaintext.data(),
                          static_cast<int>(plaintext.size())) == 1);
-  check(EVP_CipherFinal_ex(context.get(), sealed.data() + written, &written) == 1);
-  check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, static_cast<int>(gcm_tag_size),
+  check(EVP_CipherFinal_ex(context, sealed.data() + written, &written) == 1);
+  check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, static_cast<int>(gcm_tag_size),
                             sealed.data() + plaintext.size()) == 1);
   return sealed;
 }
 
 std::optional<ByteVector> aes_gcm_open(Bytes key, Bytes nonce, Bytes additional_data, Bytes sealed) {
   if (sealed.size() < gcm_tag_size || nonce.empty() || nonce.size() > 64) return std::nullopt;
-  const CipherContext context = start_gcm(key, nonce, additional_data, false);
+  EVP_CIPHER_CTX* context = start_gcm(key, nonce, additional_data, false);
   const Bytes ciphertext = sealed.first(sealed.size() - gcm_tag_size);
   std::array<Byte, gcm_tag_size> tag;
   std::memcpy(tag.data(), sealed.data() + ciphertext.size(), tag.size());
   ByteVector plaintext(ciphertext.size());
   int written = 0;
-  if (EVP_CipherUpdate(context.get(), plaintext.data(), &written, ciphertext.data(),
+  if (EVP_CipherUpdate(context, plaintext.data(), &written, ciphertext.data(),
                        static_cast<int>(ciphertext.size())) != 1)
     return std::nullopt;
-  check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag.size()), tag.data()) ==
-        1);
-  if (EVP_CipherFinal_ex(context.get(), plaintext.data() + written, &written) != 1) return std::nullopt;
+  check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag.size()), tag.data()) == 1);
+  if (EVP_CipherFinal_ex(context, plaintext.data() + written, &written) != 1) return std::nullopt;
   return plaintext;
 }
 
