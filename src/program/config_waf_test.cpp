@@ -318,7 +318,7 @@ TEST(ConfigOfWaf, SaysWhatIsWrongWithAProvider) {
           "t.toml:36: waf.jwt_issuers[0]: found 0 of them, allowed: exactly one of jwks_uri and jwks_file"}));
   EXPECT_EQ(
       instead("impis = [\"*@partner", ""),
-      (Lines{"t.toml:40: waf.jwt_issuers[0].impus: found without impis, allowed: beside the impis that it "
+      (Lines{"t.toml:41: waf.jwt_issuers[0].impus: found without impis, allowed: beside the impis that it "
              "may name"}));
   EXPECT_EQ(problems_after(std::string{least} + "password_login = false\n"),
             (Lines{"t.toml:6: waf: without passwords and providers nobody can log in"}));

@@ -256,11 +256,35 @@ TEST(UserCommand, HashesAtTheCostThatIsConfigured) {
   EXPECT_TRUE(world.accounts->ledger->find_user_by_name("alice")->password.contains("ln=10,r=1,p=1"));
 }
 
+TEST(ClientCommand, DisablesWithAllThatItWasGiven) {
+  Accounts world;
+  give_token(world);
+  store::WafLedger& ledger = *world.accounts->ledger;
+  ledger.put_consent({.user = "u-1", .client = "wic", .scope = {"ims"}});
+  const Answer answer = disable_client(*world.accounts, "wic", world.now);
+  EXPECT_TRUE(answer.text.starts_with("client wic disabled, and all that it was given revoked\n"))
+      << answer.text;
+  EXPECT_FALSE(ledger.find_client("wic")->is_enabled);
+  EXPECT_FALSE(ledger.find_issued("t", world.now));
+  EXPECT_TRUE(ledger.find_consent("u-1", "wic"));
+  EXPECT_TRUE(list_clients(*world.accounts, false).text.ends_with("  disabled\n"));
+  EXPECT_EQ(disable_client(*world.accounts, "wic", world.now).complaint,
+            "the client wic is disabled already");
+  EXPECT_EQ(enable_client(*world.accounts, "wic", world.now).text,
+            "client wic enabled; its users log in again\n");
+  EXPECT_TRUE(ledger.find_client("wic")->is_enabled);
+  EXPECT_EQ(enable_client(*world.accounts, "wic", world.now).complaint, "the client wic is enabled already");
+  EXPECT_EQ(enable_client(*world.accounts, "x", world.now).complaint, "there is no client x");
+  EXPECT_EQ(disable_client(*world.accounts, "x", world.now).complaint, "there is no client x");
+}
+
 TEST(AccountCommands, AreInTheAuditTrail) {
   Accounts world;
   give_token(world);
   rotate_client(*world.accounts, {.id = "wic"}, world.now);
   disable_user(*world.accounts, "alice", world.now);
+  disable_client(*world.accounts, "wic", world.now);
+  enable_client(*world.accounts, "wic", world.now);
   remove_client(*world.accounts, "wic", world.now);
   remove_user(*world.accounts, "alice", world.now);
   std::vector<std::string> events;
@@ -270,8 +294,9 @@ TEST(AccountCommands, AreInTheAuditTrail) {
     EXPECT_EQ(entry.at, world.now);
     events.push_back(entry.event + ' ' + (entry.client.empty() ? entry.subject : entry.client));
   }
-  EXPECT_EQ(events, (std::vector<std::string>{"user_removed u-1", "client_removed wic", "user_disabled u-1",
-                                              "client_added wic", "user_added u-1"}))
+  EXPECT_EQ(events, (std::vector<std::string>{"user_removed u-1", "client_removed wic", "client_enabled wic",
+                                              "client_disabled wic", "user_disabled u-1", "client_added wic",
+                                              "user_added u-1"}))
       << "what was refused is not among them";
 }
 

@@ -189,6 +189,31 @@ Answer rotate_client(WafAccounts& accounts, const ClientRotateOptions& options, 
       *told + fmt::format("the older one is good for {} s, and then refused\n", options.overlap_seconds));
 }
 
+Answer disable_client(WafAccounts& accounts, const std::string& id, WallTime now) {
+  const auto found = accounts.ledger->find_client(id);
+  if (!found) return say_no("there is no client " + id);
+  if (!found->is_enabled) return say_no("the client " + id + " is disabled already");
+  waf::Client client = *found;
+  client.is_enabled = false;
+  waf::AuditEntry entry = make_command_entry("client_disabled", now);
+  entry.client = id;
+  const auto ended = accounts.record(entry, [&] {
+    accounts.ledger->put_client(client);
+    return accounts.ledger->revoke_client(id, now);
+  });
+  return accounts.conclude_end("client " + id + " disabled, and all that it was given revoked\n", ended);
+}
+
+Answer enable_client(WafAccounts& accounts, const std::string& id, WallTime now) {
+  const auto found = accounts.ledger->find_client(id);
+  if (!found) return say_no("there is no client " + id);
+  if (found->is_enabled) return say_no("the client " + id + " is enabled already");
+  waf::Client client = *found;
+  client.is_enabled = true;
+  keep_client(accounts, client, "client_enabled", now);
+  return accounts.conclude("client " + id + " enabled; its users log in again\n");
+}
+
 Answer remove_client(WafAccounts& accounts, const std::string& id, WallTime now) {
   if (!accounts.ledger->find_client(id)) return say_no("there is no client " + id);
   waf::AuditEntry entry = make_command_entry("client_removed", now);
@@ -250,6 +275,15 @@ void add_client_command(Command root) {
       [](WafAccounts& accounts, const ClientRotateOptions& options) {
         return rotate_client(accounts, options, read_clocks().wall);
       });
+  add_named_command<WafPlace>(client, "disable",
+                              "Take no requests of a client any more, and revoke what it was given", "ID",
+                              "its client_id", [](WafAccounts& accounts, const std::string& id) {
+                                return disable_client(accounts, id, read_clocks().wall);
+                              });
+  add_named_command<WafPlace>(client, "enable", "Take requests of a client again", "ID", "its client_id",
+                              [](WafAccounts& accounts, const std::string& id) {
+                                return enable_client(accounts, id, read_clocks().wall);
+                              });
   add_named_command<WafPlace>(client, "remove", "Remove a client, and revoke what it was given", "ID",
                               "its client_id", [](WafAccounts& accounts, const std::string& id) {
                                 return remove_client(accounts, id, read_clocks().wall);

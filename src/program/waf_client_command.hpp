@@ -37,6 +37,8 @@ struct ClientRotateOptions {
 Answer add_client(WafAccounts& accounts, const ClientAddOptions& options, WallTime now);
 Answer list_clients(WafAccounts& accounts, bool as_json);
 Answer rotate_client(WafAccounts& accounts, const ClientRotateOptions& options, WallTime now);
+Answer disable_client(WafAccounts& accounts, const std::string& id, WallTime now);
+Answer enable_client(WafAccounts& accounts, const std::string& id, WallTime now);
 Answer remove_client(WafAccounts& accounts, const std::string& id, WallTime now);
 
 void add_client_command(Command root);

@@ -112,6 +112,7 @@ class WafLedger final : public waf::Ledger {
   std::optional<waf::Issued> find_issued(std::string_view id_or_twin, WallTime now) override;
   std::vector<waf::Issued> revoke_issued(std::string_view id_or_twin, WallTime now) override;
   std::vector<waf::Issued> revoke_user(std::string_view user, WallTime now) override;
+  std::vector<waf::Issued> revoke_client(std::string_view client, WallTime now) override;
 
   waf::Revoked find_revoked(std::int64_t after, WallTime now) override;
   void note_told(std::int64_t position) override;

@@ -73,19 +73,23 @@ Ended revoke_all_of_user(Work& work, std::string_view user, WallTime now) {
   return ended;
 }
 
+Ended revoke_all_of_client(Work& work, std::string_view client, WallTime now) {
+  work.run("DELETE FROM code WHERE client = ?", client);
+  Ended ended = take(work, now,
+                     "DELETE FROM issued WHERE client = ?1 OR"
+                     " family IN (SELECT id FROM family WHERE client = ?1 AND is_revoked = 0) RETURNING *",
+                     client);
+  work.run("UPDATE family SET is_revoked = 1, refresh = NULL WHERE client = ? AND is_revoked = 0", client);
+  return ended;
+}
+
 }  // namespace
 
 std::vector<waf::Issued> WafLedger::remove_client(std::string_view id, WallTime now) {
   return write([&](Work& work) {
     work.run("DELETE FROM client WHERE id = ?", id);
     work.run("DELETE FROM consent WHERE client = ?", id);
-    work.run("DELETE FROM code WHERE client = ?", id);
-    Ended ended = take(work, now,
-                       "DELETE FROM issued WHERE client = ?1 OR"
-                       " family IN (SELECT id FROM family WHERE client = ?1 AND is_revoked = 0) RETURNING *",
-                       id);
-    work.run("UPDATE family SET is_revoked = 1, refresh = NULL WHERE client = ? AND is_revoked = 0", id);
-    return note_ended(work, std::move(ended));
+    return note_ended(work, revoke_all_of_client(work, id, now));
   });
 }
 
@@ -100,6 +104,10 @@ std::vector<waf::Issued> WafLedger::remove_user(std::string_view id, WallTime no
 
 std::vector<waf::Issued> WafLedger::revoke_user(std::string_view user, WallTime now) {
   return write([&](Work& work) { return note_ended(work, revoke_all_of_user(work, user, now)); });
+}
+
+std::vector<waf::Issued> WafLedger::revoke_client(std::string_view client, WallTime now) {
+  return write([&](Work& work) { return note_ended(work, revoke_all_of_client(work, client, now)); });
 }
 
 std::vector<waf::Issued> WafLedger::remove_consent(std::string_view user, std::string_view client,

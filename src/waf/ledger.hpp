@@ -151,6 +151,7 @@ class Ledger {
   // The token itself, and the TURN tokens of its turn_subject.
   virtual std::vector<Issued> revoke_issued(std::string_view id_or_twin, WallTime now) = 0;
   virtual std::vector<Issued> revoke_user(std::string_view user, WallTime now) = 0;
+  virtual std::vector<Issued> revoke_client(std::string_view client, WallTime now) = 0;
 
   // Tokens that were revoked, by whomever, and that relays or an eP-CSCF would still take; all that have come
   // after that position. They are kept until they end, so that who was away is told as well.

@@ -190,9 +190,14 @@ TYPED_TEST_P(LedgerContract, RemovesAccountsWithWhatWasIssuedToThem) {
             CodeRedemption::Outcome::unknown);
 
   ASSERT_TRUE(this->open(this->family("f2"), {this->token("t3", "f2")}));
-  EXPECT_EQ(this->ids(this->ledger_->remove_client("wic", this->now)), (typename TestFixture::Names{"t3"}));
-  EXPECT_EQ(this->ledger_->find_client("wic"), nullptr);
+  EXPECT_EQ(this->ids(this->ledger_->revoke_client("wic", this->now)), (typename TestFixture::Names{"t3"}));
+  EXPECT_NE(this->ledger_->find_client("wic"), nullptr);
   EXPECT_FALSE(this->ledger_->find_family("f2", this->now));
+  EXPECT_EQ(this->rotate("r1", "r2").outcome, Rotation::Outcome::unknown);
+  ASSERT_TRUE(this->open(this->family("f3"), {this->token("t4", "f3")}));
+  EXPECT_EQ(this->ids(this->ledger_->remove_client("wic", this->now)), (typename TestFixture::Names{"t4"}));
+  EXPECT_EQ(this->ledger_->find_client("wic"), nullptr);
+  EXPECT_FALSE(this->ledger_->find_family("f3", this->now));
   EXPECT_TRUE(this->ledger_->remove_client("wic", this->now).empty());
 }
 

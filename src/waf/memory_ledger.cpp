@@ -76,10 +76,7 @@ std::vector<User> MemoryLedger::users() {
 std::vector<Issued> MemoryLedger::remove_client(std::string_view id, WallTime now) {
   if (const auto found = clients_.find(id); found != clients_.end()) clients_.erase(found);
   std::erase_if(consents_, [&](const auto& it) { return it.first.second == id; });
-  std::erase_if(codes_, [&](const auto& it) { return it.second.code.family.client == id; });
-  auto revoked = close_families([&](const Family& it) { return it.client == id; }, now);
-  append(revoked, revoke_where([&](const Issued& it) { return it.client == id; }, now));
-  return note_revoked(std::move(revoked));
+  return revoke_client(id, now);
 }
 
 std::vector<Issued> MemoryLedger::remove_user(std::string_view id, WallTime now) {
@@ -223,6 +220,13 @@ std::vector<Issued> MemoryLedger::revoke_issued(std::string_view id_or_twin, Wal
 
 std::vector<Issued> MemoryLedger::revoke_user(std::string_view user, WallTime now) {
   return note_revoked(close_user(user, now));
+}
+
+std::vector<Issued> MemoryLedger::revoke_client(std::string_view client, WallTime now) {
+  std::erase_if(codes_, [&](const auto& it) { return it.second.code.family.client == client; });
+  auto revoked = close_families([&](const Family& it) { return it.client == client; }, now);
+  append(revoked, revoke_where([&](const Issued& it) { return it.client == client; }, now));
+  return note_revoked(std::move(revoked));
 }
 
 std::vector<Issued> MemoryLedger::close_user(std::string_view user, WallTime now) {

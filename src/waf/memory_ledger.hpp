@@ -56,6 +56,7 @@ class MemoryLedger : public Ledger {
   std::optional<Issued> find_issued(std::string_view id_or_twin, WallTime now) override;
   std::vector<Issued> revoke_issued(std::string_view id_or_twin, WallTime now) override;
   std::vector<Issued> revoke_user(std::string_view user, WallTime now) override;
+  std::vector<Issued> revoke_client(std::string_view client, WallTime now) override;
 
   Revoked find_revoked(std::int64_t after, WallTime now) override;
   void note_told(std::int64_t position) override { told_ = std::max(told_, position); }

@@ -185,7 +185,8 @@ Reply take_userinfo(Visit& visit, const Provider& provider, const ProviderLogin&
     return refuse_answer(visit, provider, login.query,
                          fmt::format("the userinfo endpoint answered {}", answer.status));
   const std::string* subject = jose::find_text(*told, "sub");
-  if (subject == nullptr || !login.claims.contains("sub") || *subject != login.claims.at("sub"))
+  const std::string* known = jose::find_text(login.claims, "sub");
+  if (subject == nullptr || known == nullptr || *subject != *known)
     return refuse_answer(visit, provider, login.query, "the userinfo are of another user");
   json claims = *told;
   claims.update(login.claims);
