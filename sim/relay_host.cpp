@@ -99,7 +99,9 @@ void RelayHost::from_client(const turn::ClientPath& from, const Datagram& datagr
 }
 
 void RelayHost::from_peer(turn::RelayPortId port, const Datagram& datagram) {
-  const SocketAddress bind = ports_.at(port);
+  const SocketAddress* open = find_port(port);
+  if (open == nullptr) return;
+  const SocketAddress bind = *open;
   tell([&](RelayObserver& observer) { observer.on_from_peer(bind, datagram.from, datagram.bytes); });
   const auto packet =
       process_->engine.on_peer_datagram(port, datagram.from, datagram.bytes, world_->moment());
@@ -210,8 +212,18 @@ void RelayHost::close(turn::RelayPortId port) {
   tell([&](RelayObserver& observer) { observer.on_port_closed(bind); });
 }
 
+// Null: of two that share a port by a planted fault, the one that is left has none.
+const SocketAddress* RelayHost::find_port(turn::RelayPortId port) const {
+  const auto found = ports_.find(port);
+  check(found != ports_.end() || settings_.fault == Fault::shares_ports,
+        "the relay uses a port that is not open");
+  return found == ports_.end() ? nullptr : &found->second;
+}
+
 void RelayHost::forward(const turn::Forward& packet) {
-  const SocketAddress bind = ports_.at(packet.port);
+  const SocketAddress* open = find_port(packet.port);
+  if (open == nullptr) return;
+  const SocketAddress bind = *open;
   if (settings_.fault == Fault::drops_packets && ++forwarded_ % 2 == 0) return;
   ByteVector payload = to_vector(packet.payload);
   if (settings_.fault == Fault::alters_packets && !payload.empty()) payload.back() ^= 1;

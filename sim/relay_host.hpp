@@ -100,6 +100,7 @@ class RelayHost final : public Node {
   void obey(turn::Effect effect);
   void open(const turn::OpenPort& order);
   void close(turn::RelayPortId port);
+  [[nodiscard]] const SocketAddress* find_port(turn::RelayPortId port) const;
   void forward(const turn::Forward& forward);
   void deliver(const turn::Deliver& deliver);
   void send_to_client(const turn::ClientPath& to, ByteVector bytes);

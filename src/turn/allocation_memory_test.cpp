@@ -12,6 +12,8 @@ namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool is_countable = false;
+#elif defined(__has_feature)
+constexpr bool is_countable = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
 #else
 constexpr bool is_countable = true;
 #endif
