@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/crypto.hpp"
+#include "base/random.hpp"
 #include "client/load_histogram.hpp"
 #include "client/load_process.hpp"
 #include "client/sip_load_client.hpp"
@@ -113,6 +114,7 @@ std::expected<void, std::string> SipLoad::prepare() {
   const std::string ha2 = "REGISTER:sip:" + settings_.home;
   commons_.ha2 = settings_.hash == sip::DigestHash::md5 ? to_hex(crypto::md5(as_bytes(ha2)))
                                                         : to_hex(crypto::sha256(as_bytes(ha2)));
+  commons_.run = to_hex(SystemRandom{}.draw<4>());
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) return std::unexpected("this machine gives no epoll");
   clients_.reserve(settings_.connections);

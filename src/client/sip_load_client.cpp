@@ -35,16 +35,16 @@ SipLoadClient::SipLoadClient(const SipLoadCommons& commons, std::size_t number) 
   const SipLoadSettings& settings = commons.settings;
   user_ = fmt::format("{}{}@{}", settings.user_prefix, number, settings.home);
   const std::string host = fmt::format("l{}.invalid", number);
-  head_ = fmt::format("REGISTER sip:{} SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bK{}x", settings.home,
-                      settings.is_secure ? "WSS" : "WS", host, number);
+  head_ = fmt::format("REGISTER sip:{} SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bK{}{}x", settings.home,
+                      settings.is_secure ? "WSS" : "WS", host, commons.run, number);
   tail_ = fmt::format(
-      ";rport\r\nMax-Forwards: 70\r\nFrom: <sip:{0}>;tag=l{1}\r\nTo: <sip:{0}>\r\nCall-ID: load{1}\r\n"
+      ";rport\r\nMax-Forwards: 70\r\nFrom: <sip:{0}>;tag=l{1}\r\nTo: <sip:{0}>\r\nCall-ID: {6}load{1}\r\n"
       "Supported: path, outbound, gruu\r\n"
       "Contact: <sip:{2}{1}@{3};transport=ws>;reg-id=1;"
       "+sip.instance=\"<urn:uuid:00000000-0000-4000-8000-{1:012x}>\"\r\nExpires: {4}\r\n{5}"
       "Content-Length: 0\r\nCSeq: ",
       user_, number, settings.user_prefix, host, settings.expires.count(),
-      settings.asks_credentials ? "Turn-Credentials: request\r\n" : "");
+      settings.asks_credentials ? "Turn-Credentials: request\r\n" : "", commons.run);
 }
 
 SipLoadClient::SipLoadClient(SipLoadClient&& other) noexcept

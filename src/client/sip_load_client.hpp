@@ -20,6 +20,8 @@ struct SipLoadCommons {
   const SipLoadSettings& settings;
   ssl_ctx_st* tls = nullptr;
   std::string ha2{};  // of "REGISTER:sip:HOME"
+  // In each Call-ID and branch: a server remembers the numbers of the run before (RFC 3261 section 12.2.2).
+  std::string run{};
 };
 
 class SipLoadClient {

@@ -169,8 +169,9 @@ bool WicRun::recover() {
 bool WicRun::is_worth_another_try() const {
   if (was_interrupted_ || read_clocks().mono >= stays_until_) return false;
   if (socket_ && socket_->closed())
-    for (const std::string_view reason : {"operator_asked", "reassigned", "network", "token_revoked"})
+    for (const std::string_view reason : {"operator_asked", "reassigned", "network"})
       if (socket_->closed()->ends_with(reason)) return false;
+  if (has_lost_token() && !waf_) return false;
   if (!refused_ || refused_->kind != WicRefused::Kind::code)
     return !refused_ || refused_->kind != WicRefused::Kind::login;
   return refused_->code == 408 || refused_->code == 480 || refused_->code >= 500;
@@ -194,8 +195,21 @@ bool WicRun::reconnect() {
   return false;
 }
 
+bool WicRun::has_lost_token() const {
+  return socket_ && socket_->closed() && socket_->closed()->ends_with("token_revoked");
+}
+
+// The WAF may give another one, after another login if need be.
+bool WicRun::replace_token() {
+  const std::size_t before = waf_->renewals();
+  waf_->hurry(read_clocks());
+  await([&] { return waf_->renewals() > before || refused_; }, settings_.timeout);
+  return waf_->renewals() > before;
+}
+
 bool WicRun::try_again() {
   refused_.reset();
+  if (has_lost_token() && !replace_token()) return false;
   if (!connect() || !register_identity()) return false;
   patience_ = std::chrono::seconds{1};
   ++report_.reconnections;

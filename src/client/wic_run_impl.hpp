@@ -48,6 +48,8 @@ class WicRun {
   void linger(FunctionRef<bool()> is_done, Duration at_most);
   bool recover();
   bool reconnect();
+  [[nodiscard]] bool has_lost_token() const;
+  bool replace_token();
   bool try_again();
   bool revive_relay();
   [[nodiscard]] bool has_lost_registration();

@@ -35,6 +35,10 @@ class WicWaf {
   // When the next renewal begins; nothing while one is under way, or where none is possible.
   [[nodiscard]] std::optional<Instant> next_timeout() const { return due_; }
   void on_timeout(Now now);
+  // The next renewal begins at the next on_timeout(), where one is possible and none is under way.
+  void hurry(Now now) {
+    if (due_) due_ = now.mono;
+  }
   // The outcome of a renewal that is over, once. After a failure it is tried again, until the WAF has said
   // no.
   std::optional<std::expected<OAuthTokens, WafFailure>> take_renewal(Now now);
