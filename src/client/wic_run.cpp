@@ -203,7 +203,9 @@ bool WicRun::has_lost_token() const {
 bool WicRun::replace_token() {
   const std::size_t before = waf_->renewals();
   waf_->hurry(read_clocks());
-  await([&] { return waf_->renewals() > before || refused_; }, settings_.timeout);
+  const Instant latest = read_clocks().mono + settings_.timeout;
+  while (waf_->renewals() == before && !is_interrupted() && read_clocks().mono < latest)
+    rest(std::chrono::milliseconds{20});
   return waf_->renewals() > before;
 }
 
