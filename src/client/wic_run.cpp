@@ -328,6 +328,7 @@ void WicRun::wait(Duration at_most) {
   if (settings_.interrupt >= 0 && !is_winding_up_) descriptors.push_back(settings_.interrupt);
   if (!is_cut_off()) return socket_->wait(descriptors, at_most);
   std::vector<pollfd> polled;
+  polled.reserve(descriptors.size());
   for (const int descriptor : descriptors) polled.push_back({descriptor, POLLIN, 0});
   const auto time = std::chrono::ceil<milliseconds>(at_most);
   ::poll(polled.data(), polled.size(), static_cast<int>(time.count()));
