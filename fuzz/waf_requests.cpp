@@ -124,7 +124,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto* call = std::get_if<ProviderCall>(&outcome.reply))
       outcome = server.on_provider_answer(request, ProviderCall{*call}, {.status = 200, .body = request.body},
                                           false, now, world.random);
-    turnpike::check(outcome.revocations.empty(), "a stranger revokes");
+    turnpike::check(!outcome.has_revoked, "a stranger revokes");
     if (const auto* asked = std::get_if<PasswordCheck>(&outcome.reply)) {
       check_response(std::get<Response>(server.on_password(request, *asked, false, now, world.random).reply));
     } else {

@@ -136,7 +136,7 @@ PLANTED = {
         ("src/base/x.cpp", "int x;  // NOLINT(bugprone-x)\n"),
     ],
     "link": [("docs/x.md", "see [the map](rfc-map2.md)\n"), ("docs/adr/1.md", "[up](../nothing.md#x)\n")],
-    "machine-path": [("docs/x.md", "run /home/somebody/turnpike\n"), ("tools/x.sh", "cd /work/main\n")],
+    "machine-path": [("docs/x.md", "run /home" + "/somebody/turnpike\n"), ("tools/x.sh", "cd /work" + "/main\n")],
     "rfc-map": [
         ("docs/rfc-map.md", "| a | `src/turn/gone.cpp` `src/turn/engine.cpp` | `Engine.Starts` |\n"),
         ("docs/rfc-map.md", "| a | `src/turn/engine.cpp` | `Engine.Flies` |\n"),
