@@ -228,6 +228,19 @@ class Renewal(Case):
         self.assertEqual(report["exit_status"], 0, report["verdict"])
 
 
+    def test_a_user_who_is_disabled_is_told_and_stays_away(self):
+        command = self.server.wic_command("register", "--scenario", "2", "--source", "token", *self.server.web("bob"), "--hold", "60", "--json")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=world.end_with_us) as process:
+            self.addCleanup(process.kill)
+            self.assertTrue(world.eventually(lambda: BOB in self.server.admin("registrations").out, 20))
+            self.server.keep("user", "disable", "bob")
+            self.addCleanup(self.server.keep, "user", "enable", "bob")
+            report = json.loads(process.communicate(timeout=20)[0])  # by itself, long before its time
+        self.assertEqual(report["exit_status"], 1, report)
+        self.assertIn("token_revoked", report["verdict"])
+        self.assertIn("could not be renewed", " ".join(report["warnings"]))
+
+
 class Reconnection(Case):
     def test_comes_back_to_a_server_that_was_restarted(self):
         server = self.started(Walk())

@@ -171,7 +171,7 @@ bool WicRun::is_worth_another_try() const {
   if (socket_ && socket_->closed())
     for (const std::string_view reason : {"operator_asked", "reassigned", "network"})
       if (socket_->closed()->ends_with(reason)) return false;
-  if (has_lost_token() && !waf_) return false;
+  if (has_lost_token() && (!waf_ || is_refused_tokens_)) return false;
   if (!refused_ || refused_->kind != WicRefused::Kind::code)
     return !refused_ || refused_->kind != WicRefused::Kind::login;
   return refused_->code == 408 || refused_->code == 480 || refused_->code >= 500;
@@ -204,7 +204,8 @@ bool WicRun::replace_token() {
   const std::size_t before = waf_->renewals();
   waf_->hurry(read_clocks());
   const Instant latest = read_clocks().mono + settings_.timeout;
-  while (waf_->renewals() == before && !is_interrupted() && read_clocks().mono < latest)
+  while (waf_->renewals() == before && !is_refused_tokens_ && !is_interrupted() &&
+         read_clocks().mono < latest)
     rest(std::chrono::milliseconds{20});
   return waf_->renewals() > before;
 }
@@ -467,6 +468,7 @@ void WicRun::on_tokens(const OAuthTokens& tokens) {
 
 void WicRun::on_renewal(const std::expected<OAuthTokens, WafFailure>& renewal) {
   if (renewal) return on_tokens(*renewal);
+  is_refused_tokens_ = renewal.error().is_final;
   timeline_.note("tokens", fmt::format("no newer ones: {}", renewal.error().found));
   report_.warnings.push_back(fmt::format("The tokens could not be renewed: {}.{}", renewal.error().found,
                                          renewal.error().is_final ? "" : " It was tried again."));

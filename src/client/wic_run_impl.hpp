@@ -107,6 +107,7 @@ class WicRun {
   std::unique_ptr<WicRelay> relay_;
   std::optional<RelayAccess> access_;
   std::optional<WicRefused> refused_;
+  bool is_refused_tokens_ = false;    // by the WAF, for good
   std::string no_credentials_{};      // why
   std::deque<Instant> registers_{};   // when REGISTERs were sent
   std::chrono::seconds patience_{1};  // before the next connection
