@@ -22,6 +22,7 @@ namespace turnpike::service {
 namespace {
 
 constexpr std::chrono::seconds retry_after{5};
+constexpr std::chrono::seconds registration_tolerance{300};  // the most that an eP-CSCF allows its clock
 
 waf::Request to_request(ServedRequest served, const std::vector<IpPrefix>& trusted_proxies) {
   const IpAddress remote = waf::find_client_address(served.fields, served.peer.remote.ip, trusted_proxies);
@@ -353,8 +354,8 @@ class WafNode::Impl {
       waf::add_revocations(settings_.waf, batch.tokens, batch.was_single, revocations);
       tell_registrations(batch.tokens);
     }
-    if (revoked.position == std::exchange(told_, revoked.position)) return;
-    if (revocations.empty()) return note_told(told_);
+    told_ = revoked.position;
+    if (revocations.empty()) return;
     const auto waits_for = std::make_shared<std::size_t>(revocations.size());
     for (const credentials::Revocation& revocation : revocations) {
       if (ports_.relays == nullptr) {
@@ -363,21 +364,21 @@ class WafNode::Impl {
       }
       ports_.relays->revoke(revocation, [this, waits_for, position = told_](bool is_done) {
         observer_.on_revoked(is_done, read_clocks());
-        if (is_done && --*waits_for == 0) note_told(position);
+        if (!is_done || --*waits_for > 0) return;
+        ledger_.note_told(position);
+        tell_failure(read_clocks());
       });
     }
   }
+  // An eP-CSCF of this process, which needs no acknowledgement. It may take a token for as long as its clock
+  // may be wrong.
   void tell_registrations(const std::vector<waf::Issued>& tokens) {
     if (ports_.registrations == nullptr) return;
     for (const waf::Issued& token : tokens)
       if (token.kind == waf::IssuedKind::registration)
         ports_.registrations->revoke({.issuer = settings_.waf.issuer,
                                       .token_id = token.id,
-                                      .until = token.ends_at + settings_.waf.lifetimes.clock_skew});
-  }
-  void note_told(std::int64_t position) {
-    ledger_.note_told(position);
-    tell_failure(read_clocks());
+                                      .until = token.ends_at + registration_tolerance});
   }
   // Of what no request has asked for, so that none is answered as if it had failed.
   void tell_failure(Now now) {

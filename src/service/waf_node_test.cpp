@@ -291,29 +291,6 @@ TEST(WafNode, TellsTheEpcscfWhichRegistrationTokensWereRevoked) {
   EXPECT_GT(revoked.until, read_clocks().wall);
 }
 
-// It stands for a token without a relay's part, of which nobody has to be told: a command does not wait for
-// it.
-TEST(WafNode, HasToldOfARegistrationTokenAtOnce) {
-  auto shared = std::make_unique<SharedLedger>();
-  SharedLedger& ledger = *shared;
-  const WallTime now = read_clocks().wall;
-  const waf::Issued token{.id = "jti-1",
-                          .kind = waf::IssuedKind::registration,
-                          .client = "wic",
-                          .subject = "u-alice",
-                          .issued_at = now,
-                          .ends_at = now + std::chrono::hours{1}};
-  ledger.change([](waf::MemoryLedger&) {});
-  Site site{[&](WafNodeSettings&, waf::World& world) {
-              EXPECT_TRUE(world.ledger.note_issued(std::array{token}, now));
-              world.ledger.revoke_issued(token.id, now);
-            },
-            nullptr, std::move(shared)};
-  EXPECT_TRUE(site.registrations.wait([&] { return site.registrations.revoked().size() == 1; }));
-  EXPECT_EQ(site.send({.path = "/waf/jwks"}).status, 200U);
-  EXPECT_EQ(ledger.told_to(), 1);
-}
-
 TEST(WafNode, CountsWhatNoRelayWasToldOf) {
   Site site;
   const json tokens = site.log_in();

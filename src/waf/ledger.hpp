@@ -156,7 +156,7 @@ class Ledger {
   // Tokens that were revoked, by whomever, and that relays or an eP-CSCF would still take; all that have come
   // after that position. They are kept until they end, so that who was away is told as well.
   virtual Revoked find_revoked(std::int64_t after, WallTime now) = 0;
-  // All have been told of those up to this position.
+  // All relays have been told of those up to this position.
   virtual void note_told(std::int64_t position) = 0;
 
   // Whether another ledger has written to the same place since this was asked last.

@@ -135,7 +135,6 @@ Outcome Server::answer(const Request& request, Audience audience, bool may_fetch
   ledger_.commit();
   outcome.failure = ledger_.take_failure();
   if (!outcome.failure) {
-    outcome.revocations = std::move(visit.revocations);
     outcome.has_revoked = visit.has_revoked;
     return outcome;
   }

@@ -1,8 +1,8 @@
 #pragma once
 // The WAF: the authorization server of the WebRTC clients (TS 24.371), as a machine without I/O. The front
-// door makes a Request of what has come in, and sends the Response; it forwards the revocations to the
-// relays, has passwords checked by a worker, and calls KeyRing::rotate and Ledger::forget_ended at least
-// every hour.
+// door makes a Request of what has come in, and sends the Response; it tells relays and eP-CSCF what the
+// ledger has revoked, has passwords checked by a worker, and calls KeyRing::rotate and Ledger::forget_ended
+// at least every hour.
 
 #include <cstdint>
 #include <optional>
@@ -23,9 +23,8 @@
 namespace turnpike::waf {
 
 struct Outcome {
-  Reply reply{};  // the answer, or what has to be done before there is one
-  std::vector<credentials::Revocation> revocations{};
-  bool has_revoked = false;              // those, or registration tokens: the ledger has them
+  Reply reply{};                         // the answer, or what has to be done before there is one
+  bool has_revoked = false;              // something: Ledger::find_revoked() has what others are to be told
   std::optional<std::string> failure{};  // of the ledger, for the log; the answer is 503
 };
 

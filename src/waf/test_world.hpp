@@ -138,7 +138,12 @@ struct World {
         outcome = server->on_provider_answer(request, call, answer, false, now, random);
       }
     }
-    revocations = std::move(outcome.revocations);
+    revocations.clear();
+    const Revoked revoked = ledger.find_revoked(told, now);
+    told = revoked.position;
+    if (outcome.has_revoked)
+      for (const RevokedBatch& batch : revoked.batches)
+        add_revocations(server->settings(), batch.tokens, batch.was_single, revocations);
     return std::get<Response>(outcome.reply);
   }
   Response post(std::string_view path, const Parameters& parameters, Fields fields = {}) {
@@ -209,7 +214,8 @@ struct World {
   std::optional<Server> server;
   IpAddress remote = IpAddress::v4({192, 0, 2, 1});
   Response last{};
-  std::vector<credentials::Revocation> revocations{};
+  std::vector<credentials::Revocation> revocations{};  // of the last request, for the relays
+  std::int64_t told = 0;
   int password_checks = 0;
 };
 

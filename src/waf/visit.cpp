@@ -46,10 +46,7 @@ void add_revocations(const Settings& settings, const std::vector<Issued>& ended,
   }
 }
 
-void Visit::revoke(const std::vector<Issued>& ended) {
-  has_revoked = has_revoked || !ended.empty();
-  add_revocations(settings, ended, ended.size() == 1, revocations);
-}
+void Visit::revoke(const std::vector<Issued>& ended) { has_revoked = has_revoked || !ended.empty(); }
 
 void Visit::audit(std::string_view event, std::string_view client, std::string_view subject,
                   std::string_view detail) {

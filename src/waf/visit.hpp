@@ -24,12 +24,11 @@ struct Visit {
   const Request& request;
   WallTime now;
   Random& random;
-  bool may_fetch = false;                              // what is missing of an issuer can be fetched first
-  std::vector<credentials::Revocation> revocations{};  // for the relays
-  bool has_revoked = false;                            // those, or registration tokens
+  bool may_fetch = false;    // what is missing of an issuer can be fetched first
+  bool has_revoked = false;  // something: the ledger has what
   std::vector<AuditEntry> audited{};
 
-  // These can be used no longer.
+  // These, which the ledger has ended, can be used no longer.
   void revoke(const std::vector<Issued>& ended);
   // Written with the rest of what the request has changed.
   void audit(std::string_view event, std::string_view client, std::string_view subject,
