@@ -72,7 +72,8 @@ void WafLedger::note_told(std::int64_t position) {
 
 bool WafLedger::is_all_told() {
   return read([](Work& work) {
-    return work.number("SELECT count(*) FROM revoked WHERE kind = 'turn' AND place > (SELECT place FROM told)") == 0;
+    return work.number(
+               "SELECT count(*) FROM revoked WHERE kind = 'turn' AND place > (SELECT place FROM told)") == 0;
   });
 }
 
