@@ -2,9 +2,9 @@
 # x_test.cpp to its unit test. main.cpp belongs to a program. That every x.hpp compiles alone is proved by the
 # source that includes it first (tools/tidy.py sees to that) or, where there is none, by compiling it.
 #
-#   house_library(NAME [THREADS] [COLD] [DEPS lib...] [SYSTEM lib...])
-#     DEPS: libraries of the house; SYSTEM: packages; THREADS: its test runs under ThreadSanitizer too; COLD: runs
-#     seldom and compiles slowly, so that sanitizers see it unoptimised, as they see all tests
+#   house_library(NAME [COLD] [DEPS lib...] [SYSTEM lib...] [THREADS test...])
+#     DEPS: libraries of the house; SYSTEM: packages; COLD: runs seldom and compiles slowly, so that sanitizers see it
+#     unoptimised, as they see all tests; THREADS: x for each x_test.cpp that starts threads, to run under ThreadSanitizer too
 #   house_program(NAME SOURCES file... DEPS lib...)
 
 option(HOUSE_FUZZ "build the libFuzzer targets (clang)" OFF)
@@ -73,12 +73,13 @@ function(house_uses_asio NAME)
 endfunction()
 
 # What ./test builds from nothing is built by clang, and what most sources include is read once for all of them: reading
-# headers is more than half of what a source takes. The released build does without, so that no source lives on
-# what another has included. KIND: warm (optimised), cold (not, and with what is full of templates), test (cold, GoogleTest).
+# headers is more than half of what a source takes. What those headers instantiate (cmake/instantiated.hpp adds to it) is
+# compiled once, too, into a library that all who share them link. The released build does without, so that no source lives
+# on what another has included. KIND: warm (optimised), cold (not, and with what is full of templates), test (cold, GoogleTest).
 set(HOUSE_PRECOMPILED_warm <algorithm> <array> <chrono> <compare> <expected> <functional> <map> <memory> <optional>
   <ranges> <set> <span> <string> <string_view> <unordered_map> <utility> <variant> <vector> <fmt/format.h>)
 set(HOUSE_PRECOMPILED_cold ${HOUSE_PRECOMPILED_warm} <nlohmann/json.hpp> <boost/asio.hpp> <boost/asio/ssl.hpp>
-  <boost/beast/core.hpp> <boost/beast/http.hpp> <boost/beast/websocket.hpp>)
+  <boost/beast/core.hpp> <boost/beast/http.hpp> <boost/beast/websocket.hpp> ${CMAKE_SOURCE_DIR}/cmake/instantiated.hpp)
 set(HOUSE_PRECOMPILED_test ${HOUSE_PRECOMPILED_cold} <gtest/gtest.h>)
 function(house_precompile NAME KIND)
   if(NOT HOUSE_SANITIZE OR HOUSE_FUZZ OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
@@ -86,21 +87,42 @@ function(house_precompile NAME KIND)
   endif()
   set(shared house_precompiled_${KIND})
   if(NOT TARGET ${shared})
-    set(source ${CMAKE_BINARY_DIR}/${shared}.cpp)
-    file(CONFIGURE OUTPUT ${source} CONTENT "")
-    add_library(${shared} OBJECT ${source})
-    target_link_libraries(${shared} PRIVATE house_options fmt::fmt)
-    if(NOT KIND STREQUAL warm)
-      target_link_libraries(${shared} PRIVATE Boost::headers OpenSSL::SSL nlohmann_json::nlohmann_json)
-      house_compile_quickly(${shared})
-    endif()
-    if(KIND STREQUAL test)
-      target_link_libraries(${shared} PRIVATE GTest::gtest)
-    endif()
-    target_precompile_headers(${shared} PRIVATE ${HOUSE_PRECOMPILED_${KIND}})
-    target_compile_options(${shared} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")  # ccache compares contents
+    house_add_precompiled(${KIND} ${shared})
   endif()
   target_precompile_headers(${NAME} REUSE_FROM ${shared})
+  if(NOT KIND STREQUAL warm)
+    target_link_libraries(${NAME} PRIVATE ${shared}_code)
+  endif()
+endfunction()
+
+function(house_add_precompiled KIND NAME)
+  set(source ${CMAKE_BINARY_DIR}/${NAME}.cpp)
+  file(CONFIGURE OUTPUT ${source} CONTENT "")
+  add_library(${NAME} OBJECT ${source})
+  target_precompile_headers(${NAME} PRIVATE ${HOUSE_PRECOMPILED_${KIND}})
+  target_compile_options(${NAME} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")  # ccache compares contents
+  target_link_libraries(${NAME} PRIVATE house_options fmt::fmt)
+  if(KIND STREQUAL warm)
+    return()
+  endif()
+  set(packages Boost::headers OpenSSL::SSL nlohmann_json::nlohmann_json fmt::fmt)
+  if(KIND STREQUAL test)
+    list(APPEND packages GTest::gtest)
+  endif()
+  target_link_libraries(${NAME} PRIVATE ${packages})
+  house_compile_quickly(${NAME})
+  target_compile_options(${NAME} PRIVATE -fpch-codegen)
+  set(precompiled ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${NAME}.dir/cmake_pch.hxx.pch)
+  set(object ${CMAKE_BINARY_DIR}/${NAME}.o)
+  separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_DEBUG}")
+  add_custom_command(OUTPUT ${object} DEPENDS ${NAME} ${precompiled} VERBATIM
+    COMMAND ${CMAKE_CXX_COMPILER} ${flags} -O0 -ffunction-sections -fno-omit-frame-pointer -fsanitize=${HOUSE_SANITIZE} -fno-sanitize-recover=all
+      $<$<BOOL:$<TARGET_PROPERTY:${NAME},HOUSE_COMPILES_QUICKLY>>:-fno-sanitize=vptr,null,alignment,object-size>
+      -c ${precompiled} -o ${object})
+  add_library(${NAME}_code STATIC ${object})
+  set_target_properties(${NAME}_code PROPERTIES LINKER_LANGUAGE CXX)
+  target_link_libraries(${NAME}_code PUBLIC ${packages})
+  target_link_options(${NAME}_code PUBLIC -Wl,--gc-sections)  # what the headers declare and no package defines
 endfunction()
 
 function(house_test NAME)
@@ -117,7 +139,7 @@ function(house_test NAME)
 endfunction()
 
 function(house_library NAME)
-  cmake_parse_arguments(ARG "THREADS;COLD" "" "DEPS;SYSTEM" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "DEPS;SYSTEM;THREADS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   file(GLOB headers CONFIGURE_DEPENDS *.hpp)
   foreach(source ${sources})  # proves its own header
@@ -146,6 +168,9 @@ function(house_library NAME)
     set(labels unit)
     if(ARG_THREADS)
       list(APPEND labels threads)
+      if(HOUSE_SANITIZE MATCHES "thread")  # which sees nothing in the others
+        list(TRANSFORM ARG_THREADS APPEND _test.cpp OUTPUT_VARIABLE tests)
+      endif()
     endif()
     house_test(${NAME}_test SOURCES ${tests} DEPS ${NAME} LABEL ${labels})
     if(ARG_THREADS)
