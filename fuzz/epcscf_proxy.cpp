@@ -241,7 +241,7 @@ class World {
     const CheckId id{1 + input.byte() % 16U};
     const Byte kind = input.byte();
     if (kind % 4 == 0)
-      return proxy_.on_token_checked(id, std::unexpected(static_cast<TokenRefusal>(kind / 4 % 5)), now_);
+      return proxy_.on_token_checked(id, std::unexpected(static_cast<TokenRefusal>(kind / 4 % 6)), now_);
     proxy_.on_token_checked(id,
                             TokenIdentity{.impi = kind % 2 == 0 ? "a@h" : "b@h",
                                           .impus = {"sip:a@h", "sip:b@h"},

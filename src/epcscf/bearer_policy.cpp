@@ -46,6 +46,8 @@ RegistrationRefusal refusal_of(TokenRefusal refusal) {
       return RegistrationRefusal::token_malformed;
     case TokenRefusal::expired:
       return RegistrationRefusal::token_expired;
+    case TokenRefusal::bound:
+      return RegistrationRefusal::token_bound;
     case TokenRefusal::unavailable:
       return RegistrationRefusal::token_unchecked;
     case TokenRefusal::invalid:

@@ -87,8 +87,8 @@ TEST(Bearer, AThirdPartysWafIsNamedToTheCore) {
 }
 
 TEST(Bearer, ABadTokenIsChallenged) {
-  for (const TokenRefusal refusal :
-       {TokenRefusal::malformed, TokenRefusal::invalid, TokenRefusal::expired, TokenRefusal::not_yet_valid}) {
+  for (const TokenRefusal refusal : {TokenRefusal::malformed, TokenRefusal::invalid, TokenRefusal::expired,
+                                     TokenRefusal::not_yet_valid, TokenRefusal::bound}) {
     World world;
     show(world, std::unexpected(refusal));
     const std::string answer = world.take_client();

@@ -14,9 +14,10 @@ std::string_view name_of(const std::array<std::string_view, size>& names, Enum v
 
 std::string_view to_string(RegistrationRefusal refusal) {
   static constexpr std::array<std::string_view, registration_refusal_count> names{
-      "malformed",         "wrong_domain",     "core_refused",   "core_silent",   "core_unreachable",
-      "tokens_not_taken",  "token_malformed",  "token_invalid",  "token_expired", "token_unchecked",
-      "identity_mismatch", "issuer_untrusted", "wwsf_untrusted", "outside_pool",  "limit"};
+      "malformed",        "wrong_domain",     "core_refused",    "core_silent",
+      "core_unreachable", "tokens_not_taken", "token_malformed", "token_invalid",
+      "token_expired",    "token_bound",      "token_unchecked", "identity_mismatch",
+      "issuer_untrusted", "wwsf_untrusted",   "outside_pool",    "limit"};
   return name_of(names, refusal);
 }
 

@@ -49,6 +49,7 @@ enum class TokenRefusal : std::uint8_t {
   invalid,  // signature, issuer, audience, algorithm; or the WAF says that it is not active
   expired,
   not_yet_valid,
+  bound,        // to a key of which there is no proof
   unavailable,  // it could not be checked in time: 503, not 401
 };
 using TokenAnswer = std::expected<TokenIdentity, TokenRefusal>;
@@ -92,6 +93,7 @@ enum class RegistrationRefusal : std::uint8_t {
   token_malformed,
   token_invalid,
   token_expired,
+  token_bound,
   token_unchecked,    // nobody could tell in time: 503
   identity_mismatch,  // the token is for others: 403
   issuer_untrusted,
@@ -99,7 +101,7 @@ enum class RegistrationRefusal : std::uint8_t {
   outside_pool,
   limit,
 };
-inline constexpr std::size_t registration_refusal_count = 15;
+inline constexpr std::size_t registration_refusal_count = 16;
 std::string_view to_string(RegistrationRefusal refusal);
 
 enum class EndTrigger : std::uint8_t {

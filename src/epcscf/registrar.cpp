@@ -17,6 +17,7 @@ std::uint16_t status_of(RegistrationRefusal refusal) {
     case RegistrationRefusal::token_malformed:
     case RegistrationRefusal::token_invalid:
     case RegistrationRefusal::token_expired:
+    case RegistrationRefusal::token_bound:
       return 401;
     case RegistrationRefusal::token_unchecked:
     case RegistrationRefusal::limit:

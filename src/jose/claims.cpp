@@ -43,6 +43,17 @@ bool is_for_audience(const json& payload, std::string_view audience) {
          });
 }
 
+bool is_bound_to_key(const json& payload) {
+  const auto confirmation = payload.find("cnf");
+  if (confirmation != payload.end() && !confirmation->is_null()) return true;
+  const std::string* type = find_text(payload, "token_type");
+  if (type == nullptr) return false;
+  // RFC 6749 section 5.1: in whatever case.
+  return std::ranges::equal(*type, std::string_view{"dpop"}, [](char letter, char small) {
+    return letter == small || (letter >= 'A' && letter <= 'Z' && letter - 'A' + 'a' == small);
+  });
+}
+
 std::expected<WallTime, Refusal> read_validity(const json& payload, std::chrono::seconds clock_skew,
                                                WallTime now) {
   const auto expiry = payload.find("exp");

@@ -91,6 +91,8 @@ std::string_view to_string(Refusal refusal) {
       return "expired";
     case Refusal::not_yet_valid:
       return "not_yet_valid";
+    case Refusal::bound:
+      return "bound";
   }
   return "";
 }

@@ -27,6 +27,7 @@ enum class Refusal : std::uint8_t {
   missing_claim,
   expired,
   not_yet_valid,
+  bound,  // to a key, and shown without a proof of it
 };
 std::string_view to_string(Refusal refusal);
 

@@ -249,7 +249,8 @@ void describe_add(Command& command, ClientAddOptions& options) {
       .text("--jwks-file", options.jwks_file, "its key set, for private_key_jwt")
       .text("--secret-to", options.secret_to, "the file that its secret is written to; unset: it is printed")
       .flag("--trusted", options.is_trusted, "its users are not asked whether they agree")
-      .flag("--requires-dpop", options.requires_dpop, "its registration tokens are bound to a key")
+      .flag("--requires-dpop", options.requires_dpop,
+            "its tokens are bound to a key (DPoP); they are exchanged with a proof, and register nobody")
       .flag("--exchanges-for-others", options.exchanges_for_others,
             "it may exchange tokens that other clients were given")
       .explain(add_help);

@@ -57,6 +57,7 @@ std::optional<epcscf::TokenAnswer> read_introspection(std::string_view body,
   if (!expires_at)
     return expires_at.error() == jose::Refusal::malformed ? refusal_of(jose::Refusal::missing_claim)
                                                           : refusal_of(expires_at.error());
+  if (jose::is_bound_to_key(*answer)) return refusal_of(jose::Refusal::bound);
   const WallTime ends_at = *expires_at > now ? *expires_at : now + clock_skew;
   auto identity = read_identity(*answer, settings.identity, settings.issuer, ends_at);
   if (!identity) return refusal_of(jose::Refusal::missing_claim);

@@ -39,6 +39,9 @@ TEST(IntrospectionAnswer, MayRefuse) {
   EXPECT_EQ(meaning(with("iss", "https://other.example")), "invalid");
   EXPECT_EQ(meaning(with("impi", 7)), "invalid");
   EXPECT_EQ(meaning(with("exp", "soon")), "invalid");
+  EXPECT_EQ(meaning(with("cnf", {{"jkt", "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}})), "bound");
+  EXPECT_EQ(meaning(with("token_type", "DPoP")), "bound");
+  EXPECT_EQ(meaning(with("token_type", "Bearer")), "alice@ims.example");
   json endless = TestIssuer::claims();
   endless.erase("exp");
   EXPECT_EQ(meaning(endless), "invalid");

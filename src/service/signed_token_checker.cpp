@@ -56,6 +56,8 @@ epcscf::TokenRefusal to_token_refusal(jose::Refusal refusal) {
       return epcscf::TokenRefusal::expired;
     case jose::Refusal::not_yet_valid:
       return epcscf::TokenRefusal::not_yet_valid;
+    case jose::Refusal::bound:
+      return epcscf::TokenRefusal::bound;
     case jose::Refusal::algorithm:
     case jose::Refusal::critical_header:
     case jose::Refusal::unknown_key:
@@ -175,6 +177,7 @@ std::expected<epcscf::TokenIdentity, jose::Refusal> SignedTokenChecker::Core::ju
   const WallTime now = read_clocks().wall;
   const auto claims = jose::read_claims(std::move(*verified), rules, now);
   if (!claims) return std::unexpected(claims.error());
+  if (jose::is_bound_to_key(claims->payload)) return std::unexpected(jose::Refusal::bound);
   // What the skew lets pass lives as long as the skew does.
   const WallTime ends_at = claims->expires_at > now ? claims->expires_at : now + settings_.clock_skew;
   auto identity = read_identity(claims->payload, issuer.settings.identity, issuer.settings.issuer, ends_at);

@@ -82,6 +82,9 @@ TEST(SignedTokens, AreRefusedWithTheirReason) {
   EXPECT_EQ(check_one(world.loop, *checker, with("exp", 1000)), "expired");
   EXPECT_EQ(check_one(world.loop, *checker, with("nbf", 9'000'000'000)), "not_yet_valid");
   EXPECT_EQ(check_one(world.loop, *checker, with("impi", "nobody")), "invalid");
+  EXPECT_EQ(check_one(world.loop, *checker,
+                      with("cnf", {{"x5t#S256", "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}})),
+            "bound");
   EXPECT_EQ(check_one(world.loop, *checker, TestIssuer{}.token()), "invalid");
   for (const std::string& line : world.lines) EXPECT_EQ(line.find("eyJ"), std::string::npos) << line;
 }

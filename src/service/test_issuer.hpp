@@ -43,6 +43,8 @@ inline std::string describe(const epcscf::TokenAnswer& answer) {
       return "expired";
     case epcscf::TokenRefusal::not_yet_valid:
       return "not_yet_valid";
+    case epcscf::TokenRefusal::bound:
+      return "bound";
     case epcscf::TokenRefusal::unavailable:
       return "unavailable";
   }
