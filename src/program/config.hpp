@@ -60,7 +60,8 @@ struct ApiConfig {
   HttpDoor door{};
   std::string client_ca{};             // empty: no certificates of callers
   std::size_t connections_max = 1000;  // of each listener
-  service::ApiSettings desk{};         // without its provisioning
+  std::size_t connections_per_source_max = 100;
+  service::ApiSettings desk{};  // without its provisioning
   std::vector<credentials::Source> sources{};
   std::vector<std::string> uris{};
   std::optional<service::TokenSettings> tokens{};  // of [api.tokens], or else of [epcscf.tokens]
@@ -82,6 +83,7 @@ struct WafConfig {
   Secret secret{};                     // what machine and database are keyed with is derived from it
   service::WafNodeSettings node{};     // without listeners, key and TURN servers
   std::size_t connections_max = 1000;  // of each listener
+  std::size_t connections_per_source_max = 100;
   store::WafLedgerLimits ledger{.audit_for = std::chrono::hours{24 * 366}};
   std::vector<std::string> turn_uris{};         // those of the relays unless set
   std::vector<std::string> turn_resources{};    // URIs that mean the TURN server too

@@ -139,6 +139,7 @@ void read_api_credentials(TableReader table, ApiConfig& api, const Config& confi
 void read_api_limits(TableReader table, ApiConfig& api) {
   service::ApiLimits& limits = api.desk.limits;
   table.number("connections_total", api.connections_max, 1, many);
+  table.number("connections_per_source", api.connections_per_source_max, 1, many);
   table.number("requests_per_second_per_source", limits.requests_per_second_per_source, 1, 1'000'000);
   table.number("requests_per_minute_per_user", limits.requests_per_minute_per_user, 1, 1'000'000);
   table.number("users_total", limits.users_max, 1, many);
@@ -205,10 +206,11 @@ std::string format_api(const ApiConfig& api) {
       life.usual.count(), life.min.count(), life.max.count(), api.desk.push_patience.count());
   const service::ApiLimits& limits = api.desk.limits;
   text += fmt::format(
-      "\n[api.limits]\nconnections_total = {}\nrequests_per_second_per_source = {}\n"
+      "\n[api.limits]\nconnections_total = {}\nconnections_per_source = {}\nrequests_per_second_per_source = "
+      "{}\n"
       "requests_per_minute_per_user = {}\nusers_total = {}\nrequests_waiting = {}\n",
-      api.connections_max, limits.requests_per_second_per_source, limits.requests_per_minute_per_user,
-      limits.users_max, limits.waiting_max);
+      api.connections_max, api.connections_per_source_max, limits.requests_per_second_per_source,
+      limits.requests_per_minute_per_user, limits.users_max, limits.waiting_max);
   if (api.has_own_tokens && api.tokens)
     text += format_tokens("api.tokens", *api.tokens, api.desk.bearer, api.wwsf_origins);
   return text;

@@ -136,6 +136,7 @@ void read_passwords(TableReader table, PasswordCost& to) {
 void read_waf_limits(TableReader table, WafConfig& waf) {
   service::WafNodeSettings& node = waf.node;
   table.number("connections_total", waf.connections_max, 1, many);
+  table.number("connections_per_source", waf.connections_per_source_max, 1, many);
   table.number("requests_per_second_per_source", node.requests_per_second_per_source, 1, 1'000'000);
   table.number("logins_waiting", node.passwords_waiting_max, 1, 10'000);
   table.number("users_total", node.waf.limits.users_max, 1, many);
@@ -208,7 +209,10 @@ service::WafNodeSettings make_waf_node_settings(const Config& config) {
   service::WafNodeSettings settings = from.node;
   settings.waf = make_waf_settings(config);
   for (const HttpListener& listener : from.door.listeners) {
-    service::HttpServerSettings http{.listen = listener.address, .connections_max = from.connections_max};
+    service::HttpServerSettings http{.listen = listener.address,
+                                     .connections_max = from.connections_max,
+                                     .connections_per_source_max = from.connections_per_source_max,
+                                     .proxies = from.node.waf.trusted_proxies};
     if (listener.is_secure) {
       http.certificate_file = from.door.certificate;
       http.key_file = from.door.key;
@@ -220,7 +224,8 @@ service::WafNodeSettings make_waf_node_settings(const Config& config) {
                              .certificate_file = from.keys->certificate,
                              .key_file = from.keys->key,
                              .client_ca_file = from.keys->client_ca,
-                             .connections_max = from.connections_max};
+                             .connections_max = from.connections_max,
+                             .connections_per_source_max = from.connections_per_source_max};
   return settings;
 }
 
@@ -300,11 +305,12 @@ std::string format_waf(const Config& config) {
   text += format_waf_issuers(node);
   return text +
          fmt::format(
-             "\n[waf.limits]\nconnections_total = {}\nrequests_per_second_per_source = {}\n"
+             "\n[waf.limits]\nconnections_total = {}\nconnections_per_source = "
+             "{}\nrequests_per_second_per_source = {}\n"
              "logins_waiting = {}\nusers_total = {}\nsessions_per_user = {}\nauthorizations_per_user = {}\n"
              "audit_entries = {}\naudit_entries_of_strangers = {}\naudit_days = {}\n",
-             waf.connections_max, node.requests_per_second_per_source, node.passwords_waiting_max,
-             node.waf.limits.users_max, node.waf.limits.sessions_per_user_max,
+             waf.connections_max, waf.connections_per_source_max, node.requests_per_second_per_source,
+             node.passwords_waiting_max, node.waf.limits.users_max, node.waf.limits.sessions_per_user_max,
              node.waf.limits.families_per_user_max, waf.ledger.audit_max, waf.ledger.audit_strangers_max,
              waf.ledger.audit_for.count() / day);
 }

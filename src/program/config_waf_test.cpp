@@ -59,6 +59,7 @@ signs_for_seconds = 7200
 published_before_seconds = 3600
 [waf.limits]
 connections_total = 10
+connections_per_source = 5
 requests_per_second_per_source = 20
 logins_waiting = 3
 sessions_per_user = 4
@@ -99,6 +100,8 @@ TEST(ConfigOfWaf, ReadsEverything) {
   ASSERT_EQ(node.listeners.size(), 2U);
   EXPECT_EQ(node.listeners.back().certificate_file, "");
   EXPECT_EQ(node.listeners.back().connections_max, 10U);
+  EXPECT_EQ(node.listeners.back().connections_per_source_max, 5U);
+  EXPECT_EQ(node.listeners.back().proxies.size(), 2U);
   EXPECT_EQ(node.requests_per_second_per_source, 20U);
   EXPECT_EQ(node.passwords_waiting_max, 3U);
   EXPECT_EQ(node.waf.title, "IMS example");

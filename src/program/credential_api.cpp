@@ -32,7 +32,8 @@ std::expected<void, std::string> CredentialApi::listen(const ApiConfig& config) 
   for (const HttpListener& listener : config.door.listeners) {
     service::HttpServerSettings settings{.listen = listener.address,
                                          .requires_client_certificate = false,
-                                         .connections_max = config.connections_max};
+                                         .connections_max = config.connections_max,
+                                         .connections_per_source_max = config.connections_per_source_max};
     if (listener.is_secure) {
       settings.certificate_file = config.door.certificate;
       settings.key_file = config.door.key;

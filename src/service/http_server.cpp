@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -16,7 +17,10 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
+#include <map>
 #include <set>
+
+#include "base/source_key.hpp"
 
 namespace turnpike::service {
 namespace {
@@ -42,6 +46,8 @@ struct Connection {
   beast::ssl_stream<beast::tcp_stream> stream;
   beast::flat_buffer received{};
   HttpPeer peer{};
+  IpAddress source{};
+  std::optional<std::chrono::steady_clock::time_point> silent_since{};  // while it is the client's turn
 };
 using ConnectionRef = std::shared_ptr<Connection>;
 
@@ -166,6 +172,9 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
 
  private:
   asio::awaitable<void> accept(std::shared_ptr<Core> self);
+  bool make_room(const IpAddress& source);
+  bool close_silent(const IpAddress* source);
+  void leave(const ConnectionRef& connection);
   asio::awaitable<void> serve(std::shared_ptr<Core> self, ConnectionRef connection);
   asio::awaitable<void> converse(Connection& connection);
   template <typename Stream>
@@ -181,6 +190,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   tcp::acceptor acceptor_;
   SocketAddress listener_{};
   std::set<ConnectionRef> connections_{};
+  std::map<IpAddress, std::size_t> of_source_{};
   bool is_shut_down_ = false;
 };
 
@@ -205,15 +215,47 @@ asio::awaitable<void> HttpServer::Core::accept(std::shared_ptr<Core> self) {
       co_await pause.async_wait(as_result);
       continue;
     }
-    if (self->connections_.size() >= self->settings_.connections_max) continue;
     error = socket.set_option(tcp::no_delay{true}, error);
     const tcp::endpoint remote = socket.remote_endpoint(error);
     if (error) continue;
+    const SocketAddress peer = to_address(remote);
+    if (!self->make_room(peer.ip)) continue;
     auto connection = std::make_shared<Connection>(std::move(socket), self->tls_);
-    connection->peer.remote = to_address(remote);
+    connection->peer.remote = peer;
+    connection->source = source_key(peer.ip);
     self->connections_.insert(connection);
+    ++self->of_source_[connection->source];
     asio::co_spawn(self->loop_, self->serve(self, connection), asio::detached);
   }
+}
+
+// One source can keep its own users waiting, not those of others.
+bool HttpServer::Core::make_room(const IpAddress& source) {
+  const IpAddress key = source_key(source);
+  const auto count = of_source_.find(key);
+  if (count != of_source_.end() && count->second >= settings_.connections_per_source_max &&
+      std::ranges::none_of(settings_.proxies,
+                           [&](const IpPrefix& proxy) { return proxy.contains(source.canonical()); }))
+    return close_silent(&key);
+  return connections_.size() < settings_.connections_max || close_silent(nullptr);
+}
+
+bool HttpServer::Core::close_silent(const IpAddress* source) {
+  ConnectionRef oldest;
+  for (const ConnectionRef& connection : connections_) {
+    if (!connection->silent_since || (source != nullptr && connection->source != *source)) continue;
+    if (!oldest || *connection->silent_since < *oldest->silent_since) oldest = connection;
+  }
+  if (!oldest) return false;
+  leave(oldest);
+  oldest->transport().close();
+  return true;
+}
+
+void HttpServer::Core::leave(const ConnectionRef& connection) {
+  if (connections_.erase(connection) == 0) return;
+  const auto count = of_source_.find(connection->source);
+  if (--count->second == 0) of_source_.erase(count);
 }
 
 asio::awaitable<void> HttpServer::Core::serve(std::shared_ptr<Core> self, ConnectionRef connection) {
@@ -221,9 +263,10 @@ asio::awaitable<void> HttpServer::Core::serve(std::shared_ptr<Core> self, Connec
   struct Leave {
     Core& core;
     const ConnectionRef& connection;
-    ~Leave() { core.connections_.erase(connection); }
+    ~Leave() { core.leave(connection); }
   };
-  const Leave leave{*self, connection};
+  const Leave leaves{*self, connection};
+  connection->silent_since = std::chrono::steady_clock::now();
   co_await self->converse(*connection);
   connection->transport().close();
 }
@@ -272,6 +315,7 @@ asio::awaitable<bool> HttpServer::Core::answer_one(Connection& connection, Strea
   Response response;
   if (!read_error) {
     connection.transport().expires_never();
+    connection.silent_since.reset();
     keeps_alive = parser.get().keep_alive();
     const bool is_head = parser.get().method() == http::verb::head;
     HttpResponse answer = co_await ask(handler_, to_served(connection, parser));
@@ -282,6 +326,7 @@ asio::awaitable<bool> HttpServer::Core::answer_one(Connection& connection, Strea
     co_return false;
   }
   connection.transport().expires_after(settings_.deadline);
+  connection.silent_since = std::chrono::steady_clock::now();
   const auto [write_error, written] = co_await http::async_write(stream, response, as_result);
   co_return !write_error && keeps_alive;
 }

@@ -27,8 +27,12 @@ struct HttpServerSettings {
   bool requires_client_certificate = true;  // where client_ca_file is set: without one no request is read
   std::size_t body_bytes_max = std::size_t{64} * 1024;
   std::uint32_t header_bytes_max = 16 * 1024;
-  std::size_t connections_max = 256;  // more are closed at once
-  std::chrono::seconds idle_max{60};  // between two requests
+  // Another one takes the place of that whose client has been silent for longest: of the same source, or of
+  // all. Where a client waits for us in each of them, it is closed at once.
+  std::size_t connections_max = 256;
+  std::size_t connections_per_source_max = 100;  // an IPv4 address or an IPv6 /64
+  std::vector<IpPrefix> proxies{};               // which speak for many sources: the limit is not theirs
+  std::chrono::seconds idle_max{60};             // between two requests
   std::chrono::seconds deadline{10};  // for a handshake, and for all of a request once it has begun
 };
 

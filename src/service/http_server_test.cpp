@@ -56,6 +56,10 @@ struct World {
     while (!got) loop.run_one();
     return std::move(*got);
   }
+  void run_for(std::chrono::milliseconds time) {
+    loop.restart();
+    loop.run_for(time);
+  }
   // What a connection is told that sends these bytes, until it is closed.
   std::string converse(const HttpServer& server, std::string_view bytes) {
     asio::ip::tcp::socket socket{loop};
@@ -235,15 +239,74 @@ TEST(HttpServer, ClosesConnectionsThatAreSlowOrIdle) {
   EXPECT_TRUE(world.served.empty());
 }
 
-TEST(HttpServer, ClosesConnectionsBeyondItsLimit) {
+// Connections of a client that says nothing, and which of them are closed.
+struct Silent {
+  explicit Silent(World& world, const HttpServer& server, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      auto& socket = *sockets.emplace_back(std::make_unique<asio::ip::tcp::socket>(world.loop));
+      error_code error;
+      error = socket.connect({asio::ip::make_address("127.0.0.1"), server.listener().port}, error);
+      EXPECT_FALSE(error) << error.message();
+      socket.async_read_some(asio::buffer(buffer),
+                             [this, i](error_code, std::size_t) { closed.push_back(i); });
+      world.run_for(10ms);
+    }
+  }
+
+  std::vector<std::unique_ptr<asio::ip::tcp::socket>> sockets{};
+  std::array<char, 1> buffer{};
+  std::vector<std::size_t> closed{};
+};
+
+TEST(HttpServer, ClosesWhoIsSilentForWhoIsNot) {
+  World world;
+  HttpServerSettings settings = world.tls(false);
+  settings.connections_max = 3;
+  const auto server = world.start(settings);
+  Silent silent{world, *server, 5};
+  EXPECT_EQ(silent.closed, (std::vector<std::size_t>{0, 1}));
+  EXPECT_TRUE(world.answer(*world.client(), {.url = url(*server, "https", "/")}));
+  world.run_for(10ms);
+  EXPECT_EQ(silent.closed, (std::vector<std::size_t>{0, 1, 2}));
+}
+
+TEST(HttpServer, ClosesTheSilentConnectionsOfASourceThatHasTooMany) {
   World world;
   HttpServerSettings settings{.listen = loopback()};
-  settings.connections_max = 1;
+  settings.connections_per_source_max = 2;
   const auto server = world.start(settings);
+  Silent silent{world, *server, 3};
+  EXPECT_EQ(silent.closed, std::vector<std::size_t>{0});
+}
+
+TEST(HttpServer, LetsProxiesHaveAsManyConnectionsAsTheyLike) {
+  World world;
+  HttpServerSettings settings{.listen = loopback()};
+  settings.connections_per_source_max = 2;
+  settings.proxies = {*IpPrefix::parse("127.0.0.0/8")};
+  const auto server = world.start(settings);
+  Silent silent{world, *server, 5};
+  EXPECT_TRUE(silent.closed.empty());
+}
+
+TEST(HttpServer, ClosesNobodyWhoWaitsForIt) {
+  World world;
+  std::vector<HttpServer::Respond> waiting;
+  HttpServerSettings settings{.listen = loopback()};
+  settings.connections_max = 1;
+  const auto started = HttpServer::start(
+      world.loop, settings,
+      [&](const ServedRequest&, HttpServer::Respond respond) { waiting.push_back(std::move(respond)); });
+  ASSERT_TRUE(started);
   const auto first = world.client();
-  ASSERT_TRUE(world.answer(*first, {.url = url(*server, "http", "/")}));
-  EXPECT_FALSE(world.answer(*world.client(), {.url = url(*server, "http", "/")}));
-  EXPECT_TRUE(world.answer(*first, {.url = url(*server, "http", "/")}));
+  std::optional<HttpAnswer> answer;
+  first->send({.url = url(**started, "http", "/")}, [&](HttpAnswer got) { answer = std::move(got); });
+  while (waiting.empty()) world.loop.run_one();
+  EXPECT_FALSE(world.answer(*world.client(), {.url = url(**started, "http", "/")}));
+  EXPECT_FALSE(answer);
+  waiting.front()({.status = 200});
+  while (!answer) world.loop.run_one();
+  EXPECT_TRUE(*answer);
 }
 
 TEST(HttpServer, ClosesTheConnectionOfARequestThatNobodyAnswers) {
