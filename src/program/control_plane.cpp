@@ -155,10 +155,13 @@ void ControlPlane::tell_ready() const {
 
 std::expected<void, std::string> ControlPlane::reconfigure(const Config& config) {
   std::expected<void, std::string> outcome;
+  if (relays_) outcome = relays_->reconfigure(config);
   if (epcscf_) {
     epcscf_->reconfigure(make_proxy_settings(config));
     if (!config.epcscf->door.certificate.empty())
-      outcome = epcscf_->reload_certificate(config.epcscf->door.certificate, config.epcscf->door.key);
+      if (auto done = epcscf_->reload_certificate(config.epcscf->door.certificate, config.epcscf->door.key);
+          outcome)
+        outcome = std::move(done);
   }
   for (const auto& of_part :
        {api_ ? api_->reconfigure(config) : outcome, waf_ ? waf_->reconfigure(config) : outcome})

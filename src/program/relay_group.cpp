@@ -85,6 +85,15 @@ void RelayGroup::revoke(const credentials::Revocation& revocation, Completion on
   local_->revoke(revocation, count);
 }
 
+std::expected<void, std::string> RelayGroup::reconfigure(const Config& config) {
+  service::RelayFleetSettings settings = make_fleet_settings(config);
+  std::expected<void, std::string> outcome;
+  (void)loop_.ask(
+      [&] { outcome = fleet_->reconfigure(std::move(settings.relays), std::move(settings.regions)); });
+  if (!outcome) return std::unexpected("relays: " + outcome.error());
+  return {};
+}
+
 std::vector<service::RelayStatus> RelayGroup::status() {
   std::vector<service::RelayStatus> all;
   (void)loop_.ask([&] { all = fleet_->status(); });

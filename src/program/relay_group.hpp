@@ -33,6 +33,8 @@ class RelayGroup final : public service::RelayPort {
   void revoke(const credentials::Revocation& revocation, Completion on_done) override;
 
   // --- from another thread than the loop's ---
+  // Relays and regions of a configuration that was read again; a sentence where they cannot be used.
+  std::expected<void, std::string> reconfigure(const Config& config);
   // In the order of the configuration; nothing when the loop does not run.
   std::vector<service::RelayStatus> status();
   // At the fleet alone: whether every relay of it that lives has obeyed in time. The others will before they

@@ -72,7 +72,7 @@ bool is_fixed(std::string_view section, std::string_view key) {
   if (section.starts_with("api")) return is_fixed_of_api(section, key);
   if (section.starts_with("waf")) return is_fixed_of_waf(section, key);
   return section.starts_with("turn.") || section.starts_with("epcscf.") || section == "ims" ||
-         section == "admin" || section == "credentials.interface" || section.starts_with("relays[");
+         section == "admin" || section == "credentials.interface";
 }
 
 // The printed configuration as key -> value, without what reload takes in.
@@ -102,6 +102,7 @@ std::vector<std::string> roles_that_differ(const Config& running, const Config& 
   if (running.ims.has_value() != read.ims.has_value()) roles.emplace_back("ims");
   if (running.api.has_value() != read.api.has_value()) roles.emplace_back("api");
   if (running.waf.has_value() != read.waf.has_value()) roles.emplace_back("waf");
+  if (running.relays.empty() != read.relays.empty()) roles.emplace_back("relays");
   if (running.epcscf && read.epcscf && running.epcscf->tokens.has_value() != read.epcscf->tokens.has_value())
     roles.emplace_back("epcscf.tokens");
   if (running.waf && read.waf && running.waf->keys.has_value() != read.waf->keys.has_value())
@@ -353,6 +354,7 @@ void Serving::take_in_control_plane(Config& read, ReloadOutcome& outcome) {
     log_.warn("config", {{"warning", done.error()}});
     outcome.warnings.push_back(done.error());
   };
+  if (!config_.relays.empty() && !read.relays.empty()) config_.relays = std::move(read.relays);
   if (config_.api && read.api) take_in_issuing(*config_.api, *read.api);
   if (config_.waf && read.waf) {
     if (!read.waf->secret.equals(config_.waf->secret.reveal())) {

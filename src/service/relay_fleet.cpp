@@ -77,7 +77,12 @@ struct Waiting {
   bool counts = true;  // a relay that is not handed out does not make a put done
 };
 
-struct Link {
+bool is_reached_alike(const RelaySettings& a, const RelaySettings& b) {
+  return a.url == b.url && a.ca_file == b.ca_file && a.certificate_file == b.certificate_file &&
+         a.key_file == b.key_file;
+}
+
+struct Link : std::enable_shared_from_this<Link> {
   enum class State : std::uint8_t { down, in_sync, live };  // in_sync: the full state is on its way
 
   explicit Link(asio::io_context& loop, RelaySettings from) : settings(std::move(from)), timer(loop) {}
@@ -97,7 +102,7 @@ struct Link {
   std::uint64_t turn = 0;                  // answers to what was sent before it are not waited for any more
   std::uint64_t acknowledged = 0;          // that the relay has told of
   std::deque<Waiting> waiting{};           // not sent yet
-  std::vector<Waiting> in_flight{};        // of the one request that is under way
+  std::deque<Waiting> in_flight{};         // of the one request that is under way
   std::vector<std::string> state_names{};  // of the credentials in the full state that is under way
   std::chrono::milliseconds pause{};
   std::string problem = "not tried yet";
@@ -118,7 +123,8 @@ class RelayFleet::Core : public std::enable_shared_from_this<RelayFleet::Core> {
         stream_(to_hex(random.draw<12>())),
         held_(settings_.realm, live_credentials_max) {}
 
-  std::expected<void, std::string> open();
+  std::expected<void, std::string> reconfigure(std::vector<RelaySettings> relays,
+                                               std::vector<std::string> regions);
   void shut_down();
   void put(const credentials::PushedCredential& credential, Completion on_done);
   void revoke(const Revocation& revocation, Completion on_done);
@@ -128,11 +134,13 @@ class RelayFleet::Core : public std::enable_shared_from_this<RelayFleet::Core> {
  private:
   using OnAnswer = void (Core::*)(Link&, const HttpAnswer&);
 
+  std::expected<std::shared_ptr<Link>, std::string> make_link(const RelaySettings& relay);
+  void let_go(Link& link);
   void send(Link& link, HttpClient& client, HttpRequest request, OnAnswer on_answer);
   void spread(const Change& change, const std::shared_ptr<Tally>& tally);
   void flush(Link& link);
   void on_batch_answer(Link& link, const HttpAnswer& answer);
-  void settle(std::vector<Waiting> changes, const std::vector<credentials::ChangeResult>& results);
+  void settle(std::deque<Waiting> changes, const std::vector<credentials::ChangeResult>& results);
   void poll(Link& link);
   void on_health(Link& link, const HttpAnswer& answer);
   [[nodiscard]] bool knows_our_changes(const Link& link) const;
@@ -153,35 +161,66 @@ class RelayFleet::Core : public std::enable_shared_from_this<RelayFleet::Core> {
   std::string stream_;
   credentials::PushedTable held_;  // what every relay should have
   std::map<std::pair<Revocation::By, std::string>, WallTime> revoked_{};
-  std::vector<std::unique_ptr<Link>> links_{};
+  std::vector<std::shared_ptr<Link>> links_{};
   std::vector<std::string> offered_{};
   Instant forgets_at_ = Instant::min();
 };
 
-std::expected<void, std::string> RelayFleet::Core::open() {
-  for (RelaySettings& relay : settings_.relays) {
+std::expected<std::shared_ptr<Link>, std::string> RelayFleet::Core::make_link(const RelaySettings& relay) {
+  if (!HttpUrl::parse(relay.url)) return std::unexpected(relay.url + ": allowed: an https URL");
+  auto link = std::make_shared<Link>(loop_, relay);
+  HttpClientSettings client{.ca_file = relay.ca_file,
+                            .certificate_file = relay.certificate_file,
+                            .key_file = relay.key_file,
+                            .deadline = settings_.deadline,
+                            .idle_max = std::chrono::milliseconds{90'000},
+                            .connections_max = 2};
+  auto quick = HttpClient::make(loop_, client);
+  if (!quick) return std::unexpected(quick.error());
+  client.deadline = settings_.full_deadline;
+  client.response_bytes_max = std::size_t{64} * 1024 * 1024;
+  auto patient = HttpClient::make(loop_, client);
+  if (!patient) return std::unexpected(patient.error());
+  link->quick = std::move(*quick);
+  link->patient = std::move(*patient);
+  link->pause = settings_.pause_min;
+  return link;
+}
+
+std::expected<void, std::string> RelayFleet::Core::reconfigure(std::vector<RelaySettings> relays,
+                                                               std::vector<std::string> regions) {
+  std::vector<std::shared_ptr<Link>> links;
+  std::vector<std::shared_ptr<Link>> new_links;
+  for (RelaySettings& relay : relays) {
     while (relay.url.ends_with('/')) relay.url.pop_back();
-    if (!HttpUrl::parse(relay.url)) return std::unexpected(relay.url + ": allowed: an https URL");
-    auto link = std::make_unique<Link>(loop_, relay);
-    HttpClientSettings client{.ca_file = relay.ca_file,
-                              .certificate_file = relay.certificate_file,
-                              .key_file = relay.key_file,
-                              .deadline = settings_.deadline,
-                              .idle_max = std::chrono::milliseconds{90'000},
-                              .connections_max = 2};
-    auto quick = HttpClient::make(loop_, client);
-    if (!quick) return std::unexpected(quick.error());
-    client.deadline = settings_.full_deadline;
-    client.response_bytes_max = std::size_t{64} * 1024 * 1024;
-    auto patient = HttpClient::make(loop_, client);
-    if (!patient) return std::unexpected(patient.error());
-    link->quick = std::move(*quick);
-    link->patient = std::move(*patient);
-    link->pause = settings_.pause_min;
-    links_.push_back(std::move(link));
+    const auto same = std::ranges::find_if(links_, [&](const auto& link) {
+      return is_reached_alike(link->settings, relay) && std::ranges::find(links, link) == links.end();
+    });
+    if (same != links_.end()) {
+      links.push_back(*same);
+      continue;
+    }
+    auto made = make_link(relay);
+    if (!made) return std::unexpected(made.error());
+    links.push_back(*made);
+    new_links.push_back(std::move(*made));
   }
-  for (const auto& link : links_) poll(*link);
+  const auto before = std::exchange(links_, std::move(links));
+  for (std::size_t i = 0; i < relays.size(); ++i) links_[i]->settings = std::move(relays[i]);
+  settings_.regions = std::move(regions);
+  for (const auto& link : new_links) poll(*link);
+  offer();
+  for (const auto& link : before)
+    if (std::ranges::find(links_, link) == links_.end()) let_go(*link);
   return {};
+}
+
+void RelayFleet::Core::let_go(Link& link) {
+  link.timer.cancel();
+  link.quick.reset();  // answers nobody any more
+  link.patient.reset();
+  for (std::deque<Waiting>* changes : {&link.in_flight, &link.waiting})
+    for (Waiting& change : std::exchange(*changes, {})) change.tally->count(false);
 }
 
 void RelayFleet::Core::shut_down() {
@@ -264,7 +303,7 @@ void RelayFleet::Core::on_batch_answer(Link& link, const HttpAnswer& answer) {
   flush(link);
 }
 
-void RelayFleet::Core::settle(std::vector<Waiting> changes,
+void RelayFleet::Core::settle(std::deque<Waiting> changes,
                               const std::vector<credentials::ChangeResult>& results) {
   for (std::size_t i = 0; i < changes.size(); ++i)
     changes[i].tally->count(is_taken(results[i]) && changes[i].counts);
@@ -361,7 +400,7 @@ void RelayFleet::Core::fail(Link& link, std::string why) {
   link.failures += 1;
   link.last_problem = link.problem;
   link.failed_at = read_clocks().wall;
-  std::vector<Waiting> lost = std::exchange(link.in_flight, {});
+  std::deque<Waiting> lost = std::exchange(link.in_flight, {});
   std::ranges::move(link.waiting, std::back_inserter(lost));
   link.waiting.clear();
   // Not all at the same moment when they come back.
@@ -374,9 +413,10 @@ void RelayFleet::Core::fail(Link& link, std::string why) {
 
 void RelayFleet::Core::wake(Link& link, std::chrono::milliseconds after) {
   link.timer.expires_after(after);
-  link.timer.async_wait([weak = weak_from_this(), &link](error_code error) {
+  link.timer.async_wait([weak = weak_from_this(), weak_link = link.weak_from_this()](error_code error) {
     const auto self = weak.lock();
-    if (!error && self) self->poll(link);
+    const auto woken = weak_link.lock();
+    if (!error && self && woken && woken->quick) self->poll(*woken);
   });
 }
 
@@ -433,8 +473,11 @@ std::vector<RelayStatus> RelayFleet::Core::status() const {
 std::expected<std::unique_ptr<RelayFleet>, std::string> RelayFleet::start(asio::io_context& loop,
                                                                           RelayFleetSettings settings,
                                                                           Random& random, Offer on_offer) {
+  auto relays = std::exchange(settings.relays, {});
+  auto regions = settings.regions;
   auto core = std::make_shared<Core>(loop, std::move(settings), random, std::move(on_offer));
-  if (const auto opened = core->open(); !opened) return std::unexpected(opened.error());
+  if (const auto opened = core->reconfigure(std::move(relays), std::move(regions)); !opened)
+    return std::unexpected(opened.error());
   return std::unique_ptr<RelayFleet>{new RelayFleet{std::move(core)}};
 }
 
@@ -445,6 +488,10 @@ void RelayFleet::put(const credentials::PushedCredential& credential, Completion
 }
 void RelayFleet::revoke(const credentials::Revocation& revocation, Completion on_done) {
   core_->revoke(revocation, std::move(on_done));
+}
+std::expected<void, std::string> RelayFleet::reconfigure(std::vector<RelaySettings> relays,
+                                                         std::vector<std::string> regions) {
+  return core_->reconfigure(std::move(relays), std::move(regions));
 }
 std::vector<RelayStatus> RelayFleet::status() const { return core_->status(); }
 RelayFleetTables RelayFleet::tables() const { return core_->tables(); }

@@ -84,6 +84,12 @@ class RelayFleet final : public RelayPort {
   void put(const credentials::PushedCredential& credential, Completion on_done) override;
   void revoke(const credentials::Revocation& revocation, Completion on_done) override;
 
+  // Takes in other relays, and leaves alone those that have the same URL and files: nothing under way is lost
+  // there, and what was put or revoked before reaches the new ones as the state that they begin with. A relay
+  // that goes is told nothing more. With an error, a sentence, nothing has changed.
+  std::expected<void, std::string> reconfigure(std::vector<RelaySettings> relays,
+                                               std::vector<std::string> regions);
+
   [[nodiscard]] std::vector<RelayStatus> status() const;
   [[nodiscard]] RelayFleetTables tables() const;
 

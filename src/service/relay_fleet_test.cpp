@@ -68,7 +68,7 @@ struct World {
     certificates.issue("edge", "DNS:edge1.ims.example");
     for (std::size_t i = 0; i < count; ++i) relays.emplace_back(loop, certificates);
   }
-  void start() {
+  void name_relays() {
     for (std::size_t i = 0; i < relays.size(); ++i) {
       if (settings.relays.size() <= i) settings.relays.emplace_back();
       RelaySettings& relay = settings.relays[i];
@@ -78,6 +78,9 @@ struct World {
       relay.key_file = certificates.key("edge");
       relay.ca_file = certificates.authority();
     }
+  }
+  void start() {
+    name_relays();
     auto started =
         RelayFleet::start(loop, settings, random, [this](auto uris) { offers.push_back(std::move(uris)); });
     ASSERT_TRUE(started) << started.error();
@@ -329,6 +332,54 @@ TEST(RelayFleet, GivesUpOnARelayThatIsSilent) {
   EXPECT_TRUE(world.run_until([&] {
     return (*started)->status().front().problem.find("no answer within 100 ms") != std::string::npos;
   }));
+}
+
+TEST(RelayFleet, TakesInARelayAndLetsAnotherGo) {
+  World world{2};
+  world.start();
+  ASSERT_TRUE(world.offers_become(both_uris));
+  ASSERT_TRUE(world.put("bob"));
+  ASSERT_TRUE(world.revoke(Revocation::By::subject, "subject-b"));
+  world.relays.emplace_back(world.loop, world.certificates);
+  world.name_relays();
+  std::vector<RelaySettings> relays{world.settings.relays.begin() + 1, world.settings.relays.end()};
+  relays.front().region = "far";
+  relays.back().region = "near";
+  ASSERT_TRUE(world.fleet->reconfigure(relays, {"near", "far"}));
+  EXPECT_EQ(world.offers.back(), second_uri) << "at once, as it was never away";
+  ASSERT_TRUE(world.offers_become({"turn:turn3.ims.example", "turn:turn2.ims.example"}));
+  EXPECT_TRUE(world.relays[2].has("bob"));
+  EXPECT_TRUE(world.put("carol"));
+  EXPECT_TRUE(world.run_until([&] { return world.relays[1].has("carol") && world.relays[2].has("carol"); }));
+  EXPECT_FALSE(world.relays[0].has("carol"));
+  ASSERT_EQ(world.fleet->status().size(), 2U);
+  EXPECT_EQ(world.fleet->status().front().failures, 0U);
+}
+
+TEST(RelayFleet, TellsWhoWaitsForARelayThatIsLetGo) {
+  World world{1};
+  world.start();
+  ASSERT_TRUE(world.offers_become(first_uri));
+  std::optional<bool> done;
+  world.fleet->put(make_test_credential("bob", "subject-a"), [&](bool is_done) { done = is_done; });
+  world.relays.emplace_back(world.loop, world.certificates);
+  world.name_relays();
+  ASSERT_TRUE(world.fleet->reconfigure({world.settings.relays[1]}, {}));
+  EXPECT_EQ(done, false);
+  EXPECT_TRUE(world.offers_become(second_uri));
+  EXPECT_TRUE(world.put("bob"));
+}
+
+TEST(RelayFleet, StaysAsItIsWhereOtherRelaysCannotBeUsed) {
+  World world{1};
+  world.start();
+  ASSERT_TRUE(world.offers_become(first_uri));
+  const RelaySettings unusable{.url = "https://127.0.0.1:1", .ca_file = "/nowhere/ca.pem"};
+  const auto done = world.fleet->reconfigure({unusable}, {});
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().find("/nowhere/ca.pem"), std::string::npos);
+  EXPECT_EQ(world.offers.back(), first_uri);
+  EXPECT_TRUE(world.put("bob"));
 }
 
 TEST(RelayFleet, SaysWhichFileItCannotUse) {
