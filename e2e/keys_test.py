@@ -211,10 +211,25 @@ class Page(unittest.TestCase):
         self.assertRegex(listed, rf"{fetched[1]} +turn1\.ims\.example +used, ends in (?:6 d 23 h|7 d), fetched ")
         self.assertIn("next fetch in ", self.shell("turnpike key list --config turn1.toml"))
         self.assertEqual((self.folder / "turn1.keys").stat().st_mode & 0o777, 0o600)
+        self.assert_refused(json.loads((self.folder / "token.json").read_text()), "192.0.2.21")
+        self.revoke("turn1", "192.0.2.21")
         self.client(self.token("turn1"), "192.0.2.21")
         self.assertEqual(self.metric("turn1.toml", 'turnpike_key_provider_keys{provider="waf"}'), 1)
         self.assertGreaterEqual(self.metric("waf.toml", "turnpike_waf_turn_key_fetches_total"), 1)
         self.assertEqual(self.metric("waf.toml", "turnpike_waf_turn_keys_unfetched"), 0)
+
+    def revoke(self, server, address):
+        """Ends the allocations by a token, as the page says it, and those alone."""
+        token, other = self.token(server), self.client(self.token(server), address)
+        client = self.client(token, address)
+        (self.folder / "token.json").write_text(json.dumps(token))
+        section = self.sections["A WAF that hands out keys"]
+        command = next(line for fence in section for line in fence.commands() if "/revoke" in line)
+        self.assert_ends_within_a_second([client], command)
+        self.assert_refused(token, address)
+        self.assertTrue(other.echoes())
+        self.assert_ends_within_a_second([other], "turnpike client disable monitor --config waf.toml")
+        self.shell("turnpike client enable monitor --config waf.toml")
 
     def add_a_turn_server(self):
         before = self.client(self.token("turn1"), "192.0.2.21")
@@ -223,6 +238,7 @@ class Page(unittest.TestCase):
         self.assertTrue(before.echoes(), "who was there has not noticed")
         # Its key is its own: a token for the one is no token for the other.
         self.client(self.token("turn2"), "192.0.2.22")
+        self.revoke("turn2", "192.0.2.22")
         self.assert_refused(self.token("turn1"), "192.0.2.22")
         for certificate, status in (("turn2", "403"), ("turn1", "200")):
             url = "https://waf.ims.example:8446/.well-known/stun-key?service=stun&name=turn1.ims.example"
@@ -354,6 +370,7 @@ class Page(unittest.TestCase):
             if "turn1.csr" in text or "turn1.toml" in text:
                 break
             if fence.kind == "toml" and fence.words == ["waf.toml"]:
+                text = text[: text.index("[[relays]]")]  # our relays do not obey it
                 (self.folder / "shop.toml").write_text(text)
             elif "serve" in fence.words:
                 self.serve(text.strip())

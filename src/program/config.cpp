@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include "program/config_sections.hpp"
 #include "program/text_file.hpp"
@@ -80,6 +81,7 @@ LoadedConfig parse_config(std::string_view text, const std::string& file) {
   root.finish();
 
   auto warnings = secrets.warnings();
+  std::ranges::move(find_untold_relays(loaded.config, root), std::back_inserter(warnings));
   if (secrets.found_inline() && is_readable_by_others(file))
     warnings.push_back({1, "", fmt::format("holds secrets, and others may read it; chmod 600 {}", file)});
   loaded.problems = format_all(std::move(problems), file);

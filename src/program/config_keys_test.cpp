@@ -215,6 +215,28 @@ TEST_F(ConfigKeys, ReadsWhatAWafHandsOut) {
   EXPECT_EQ(parse(of_waf()).config.waf->turn_servers.front().certificate_names, Lines{"turn1.ims.example"});
 }
 
+TEST_F(ConfigKeys, OfARelayThatIsNotToldOfRevokedTokensAreWarnedAbout) {
+  const auto warnings = [&](const std::string& more) {
+    const auto loaded = parse(of_waf() + more);
+    EXPECT_EQ(loaded.problems, Lines{});
+    return loaded.warnings;
+  };
+  const auto relay = [](const char* uri) {
+    return fmt::format(
+        "[[relays]]\nurl = \"https://turn1.ims.example:8443\"\ncertificate = \"r.pem\"\nkey = \"r.key\"\n"
+        "ca = \"ca.pem\"\nuris = [\"{}\"]\n",
+        uri);
+  };
+  const auto untold = [](const Lines& lines) {
+    return std::ranges::count_if(lines, [](const std::string& line) {
+      return line.contains("waf.turn_servers[0]: turn1.ims.example takes revoked tokens until they end");
+    });
+  };
+  EXPECT_EQ(untold(warnings("")), 1);
+  EXPECT_EQ(untold(warnings(relay("turn:turn2.ims.example:3478?transport=udp"))), 1);
+  EXPECT_EQ(untold(warnings(relay("turn:turn1.ims.example:3478?transport=udp"))), 0);
+}
+
 TEST_F(ConfigKeys, SaysWhatIsWrongWithWhatAWafHandsOut) {
   constexpr std::string_view where =
       "\"https:ADDRESS:PORT\", where TURN servers fetch their keys; not that of [waf]";

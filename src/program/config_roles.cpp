@@ -92,4 +92,24 @@ void check_roles(const Config& config, TableReader& root) {
   check_pushed(config, root);
 }
 
+std::vector<Problem> find_untold_relays(const Config& config, TableReader& root) {
+  std::vector<Problem> warnings;
+  if (!config.waf || config.waf->turn_servers.empty()) return warnings;
+  const auto& entries = root.find("waf")->find("turn_servers")->items;
+  for (std::size_t at = 0; at < config.waf->turn_servers.size(); ++at) {
+    const waf::TurnTarget& target = config.waf->turn_servers[at];
+    const bool is_here = config.turn && config.server_name == target.token.server_name;
+    const bool is_told = std::ranges::any_of(config.relays, [&](const service::RelaySettings& relay) {
+      return std::ranges::find_first_of(relay.uris, target.uris) != relay.uris.end();
+    });
+    if (!is_here && !is_told)
+      warnings.push_back(
+          {entries[at].line, fmt::format("waf.turn_servers[{}]", at),
+           fmt::format("{} takes revoked tokens until they end, as no [[relays]] with one of its "
+                       "uris says how it is told of them",
+                       target.token.server_name)});
+  }
+  return warnings;
+}
+
 }  // namespace turnpike::program

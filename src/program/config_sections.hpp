@@ -79,6 +79,8 @@ std::string format_relay_interface(const Config& config);
 
 // Sections that make no sense without one another; after all of them are read.
 void check_roles(const Config& config, TableReader& root);
+// [[waf.turn_servers]] that nobody tells of revoked tokens: warnings, as some are of other operators.
+std::vector<Problem> find_untold_relays(const Config& config, TableReader& root);
 
 // Others than its owner may read this file.
 bool is_readable_by_others(const std::filesystem::path& file);
