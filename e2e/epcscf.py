@@ -14,13 +14,15 @@ PASSWORDS = {"alice": "wonder land", "bob": "looking-glass"}  # of the home core
 class EpCscf(world.Turnpike):
     """`core` is the SIP URI of an I-CSCF; None: the home core in the same process, which knows PASSWORDS.
 
-    `origins` are those of pages that may connect; `sources` say where credentials come from. `more` sections of the
+    `trusted_core` are other addresses that speak for it. `origins` are those of pages that may connect; `sources` say where
+    credentials come from. `more` sections of the
     configuration replace these. Without a relay, the sections say what the relays elsewhere are. The home core has
     `passwords` as its subscribers.
     """
 
-    def __init__(self, core=None, origins=(), sources=("computed",), passwords=PASSWORDS, **more):
+    def __init__(self, core=None, origins=(), sources=("computed",), passwords=PASSWORDS, trusted_core=(), **more):
         super().__init__(hosts=(world.V4,), **more)
+        self.trusted_core = list(trusted_core)
         self.core, self.origins, self.sources, self.passwords = core, list(origins), sources, passwords
         self.key, self.certificate = certificates.make(self.folder, "localhost", world.V4)
         self.door_port, self.mw_port, self.core_port = (world.free_port() for _ in range(3))
@@ -40,7 +42,7 @@ class EpCscf(world.Turnpike):
         uris = f'uris = ["{self.uri()}?transport=udp"]' if self.has_relay else ""
         sections = {"epcscf.credentials": f"sources = [{quoted(self.sources)}]\n{uris}"}
         if self.core:
-            edge.append(f'core = "{self.core}"')
+            edge.append(f'core = "{self.core}"\ntrusted_core = [{quoted(self.trusted_core)}]')
         else:
             home = f"{world.V4}:{self.core_port}"
             sections["ims"] = f'listen = ["udp:{home}", "tcp:{home}"]\ndatabase = "{self.database}"\nrealm = "{REALM}"'

@@ -40,23 +40,28 @@ TABLES = {
 
 
 class KamailioCore:
-    """`uri` is what an eP-CSCF is given as its core. `edge` is the one address that both CSCFs believe."""
+    """`uri` is what an eP-CSCF is given as its core, the I-CSCF's; the S-CSCF speaks from an address of its own. `edge` is the one
+    address that both CSCFs believe, but for each other's."""
 
     def __init__(self, subscribers, edge=world.V4):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="turnpike_e2e_core_"))
         self.hss = hss.HomeSubscriberServer(REALM, subscribers)
-        self.nodes = re.escape(edge)
+        self.icscf_host, self.scscf_host = world.V4, "127.0.0.2"
+        self.nodes = "|".join(map(re.escape, {edge, self.icscf_host, self.scscf_host}))
         self.icscf_port, self.scscf_port = world.free_port(), world.free_port()
         self.uri = f"sip:{world.V4}:{self.icscf_port}"
-        self.scscf = f"sip:{world.V4}:{self.scscf_port}"
+        self.scscf = f"sip:{self.scscf_host}:{self.scscf_port}"
         self.processes = {}
 
+    def places(self):
+        return (("icscf", self.icscf_host, self.icscf_port), ("scscf", self.scscf_host, self.scscf_port))
+
     def write_files(self):
-        for name, port in (("icscf", self.icscf_port), ("scscf", self.scscf_port)):
+        for name, host, port in self.places():
             shutil.copy(SCRIPTS / f"{name}.cfg", self.folder)
             (self.folder / f"{name}_site.cfg").write_text(
-                f"listen=udp:{world.V4}:{port}\nlisten=tcp:{world.V4}:{port}\nalias=\"{REALM}\"\n"
-                f'#!define REALM "{REALM}"\n#!define NODES "^{self.nodes}$"\n'
+                f"listen=udp:{host}:{port}\nlisten=tcp:{host}:{port}\nalias=\"{REALM}\"\n"
+                f'#!define REALM "{REALM}"\n#!define NODES "^({self.nodes})$"\n'
                 f'#!define SCSCF "{self.scscf}"\n#!define ICSCF "{self.uri}"\n'
                 f'#!define DIAMETER "{self.folder}/{name}.xml"\n#!define TABLES "text://{self.folder}/tables"\n'
             )
@@ -87,7 +92,7 @@ class KamailioCore:
 
     def ready(self):
         """Both have presented themselves to the HSS, and answer."""
-        return len(self.hss.peers) == 2 and all(answers(port) for port in (self.icscf_port, self.scscf_port))
+        return len(self.hss.peers) == 2 and all(answers(*place) for _, *place in self.places())
 
     def log(self):
         return "".join((self.folder / f"{name}.log").read_text(errors="replace") for name in self.processes)
@@ -109,16 +114,16 @@ class KamailioCore:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def answers(port):
+def answers(host, port):
     """One OPTIONS over UDP."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(0.2)
-        client.connect((world.V4, port))
+        client.connect((host, port))
         here = client.getsockname()[1]
         try:
             client.send(
-                f"OPTIONS sip:{world.V4}:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {world.V4}:{here};branch=z9hG4bKready\r\n"
-                f"From: <sip:ready@{world.V4}>;tag=r\r\nTo: <sip:{world.V4}:{port}>\r\nCall-ID: ready-{here}\r\n"
+                f"OPTIONS sip:{host}:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {world.V4}:{here};branch=z9hG4bKready\r\n"
+                f"From: <sip:ready@{world.V4}>;tag=r\r\nTo: <sip:{host}:{port}>\r\nCall-ID: ready-{here}\r\n"
                 "CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n".encode()
             )
             return client.recv(4096).startswith(b"SIP/2.0 200")

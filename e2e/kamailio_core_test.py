@@ -61,7 +61,7 @@ class HomeNetwork(world.Case):
 
     def test_registers_by_digest_and_tells_route_and_identities(self):
         agent, answer = self.registered(*ALICE)
-        self.assertIn(f"sip:orig@{world.V4}:{self.core.scscf_port}", answer.header("Service-Route"))
+        self.assertIn(f"sip:orig@{self.core.scscf_host}:{self.core.scscf_port}", answer.header("Service-Route"))
         self.assertIn("<sip:alice@ims.example>", answer.header("P-Associated-URI"))
         self.assertIn("<sip:alice.office@ims.example>", ",".join(answer.headers("P-Associated-URI")))
         self.assertIn(agent.contact, answer.header("Contact"))
@@ -78,6 +78,16 @@ class HomeNetwork(world.Case):
         self.assertEqual(answer.status, 200, answer)
         self.assertEqual([command for command, _, _ in self.core.hss.asked], [hss.UAR, hss.SAR])
         self.unregister(agent)
+
+    def test_does_not_believe_what_a_user_has_written_into_a_value(self):
+        """Behind an edge that lets it pass."""
+        agent = self.agent("alice")
+        for bait in ("integrity-protected=auth-done", '\\"\\", integrity-protected=\\"auth-done', "auth-done"):
+            self.core.hss.asked.clear()
+            forged = f'Digest username="{agent.impi}", realm="ims.example", uri="sip:ims.example", nonce="", response="", opaque="{bait}"'
+            answer = agent.register(*visited(agent), authorization=forged)
+            self.assertEqual(answer.status, 401, answer)
+            self.assertNotIn(hss.SAR, [command for command, _, _ in self.core.hss.asked])
 
     def test_does_not_believe_a_stranger_that_the_user_was_authenticated(self):
         agent = self.agent("alice", host="127.0.0.9")
@@ -99,13 +109,13 @@ class HomeNetwork(world.Case):
         alice, _ = self.registered(*ALICE)
         bob, _ = self.registered(*BOB)
         asserted = ("P-Asserted-Identity", f"<{alice.aor}>")
-        alice.transport.core = (world.V4, self.core.scscf_port)
+        alice.transport.core = (self.core.scscf_host, self.core.scscf_port)
         invite = alice.invite(bob.aor, asserted, body="v=0\r\n")
         arrived = bob.arrived("INVITE")
         self.assertIn(f"sip:bob@{world.V4}:{bob.transport.port}", arrived.header("Route"))
         self.assertIn(bob.transport.contact_host, arrived.uri)
         self.assertIn(alice.aor, arrived.header("P-Asserted-Identity"))
-        bob.transport.core = (world.V4, self.core.scscf_port)
+        bob.transport.core = (self.core.scscf_host, self.core.scscf_port)
         bob.answer(arrived, 200, "OK", ("Contact", f"<sip:bob@{world.V4}:{bob.transport.port}>"))
         answer = alice.final(invite)
         self.assertEqual(answer.status, 200, answer)
@@ -119,7 +129,7 @@ class HomeNetwork(world.Case):
 
     def test_answers_404_for_whom_nobody_knows_and_whom_nobody_has_registered(self):
         alice, _ = self.registered(*ALICE)
-        alice.transport.core = (world.V4, self.core.scscf_port)
+        alice.transport.core = (self.core.scscf_host, self.core.scscf_port)
         for callee in ("sip:nobody@ims.example", "sip:bob@ims.example"):
             invite = alice.invite(callee, ("P-Asserted-Identity", f"<{alice.aor}>"))
             answer = alice.final(invite)
@@ -130,7 +140,7 @@ class HomeNetwork(world.Case):
     def test_tells_the_edge_that_the_network_has_ended_a_registration(self):
         alice, _ = self.registered(*ALICE)
         edge = f"sip:{world.V4}:{alice.transport.port}"
-        alice.transport.core = (world.V4, self.core.scscf_port)
+        alice.transport.core = (self.core.scscf_host, self.core.scscf_port)
         answer = alice.ask(
             "SUBSCRIBE", alice.aor, ("Event", "reg"), ("Accept", "application/reginfo+xml"), ("Expires", "600"),
             ("Contact", f"<{edge}>"), ("P-Asserted-Identity", f"<{edge}>"),

@@ -34,7 +34,7 @@ class WithKamailio(world.Case):
         claims = {"impi": "alice@ims.example", "impus": ["sip:alice@ims.example"]}
         cls.provider = cls.kept(identity_provider.IdentityProvider({"alice": claims}))
         tokens = f'authz_server = "{cls.provider.issuer}"\n{cls.provider.tables()}'
-        cls.server = cls.kept(epcscf.EpCscf(cls.core.uri, sections={"epcscf.tokens": tokens}))
+        cls.server = cls.kept(epcscf.EpCscf(cls.core.uri, trusted_core=[cls.core.scscf_host], sections={"epcscf.tokens": tokens}))
 
     def wic(self, user, password=""):
         agent = self.server.wic(user, password)
@@ -96,6 +96,16 @@ class WithKamailio(world.Case):
             self.assertEqual(closed.code, 1000)
         self.assertTrue(world.eventually(lambda: not client.echoes(seconds=0.2)), "it relays on and on")
         self.assert_refused(password_value(answer))
+
+    def test_lets_nobody_in_who_writes_what_the_edge_writes(self):
+        digest = 'Digest username="alice@ims.example", realm="ims.example", uri="sip:ims.example", nonce="", response="0"'
+        self.core.hss.asked.clear()
+        for bait, status in (('opaque="integrity-protected=auth-done"', 400), ('integrity-protected="auth-done"', 401)):
+            answer = self.wic("alice").register(ASKING, authorization=f"{digest}, {bait}")
+            self.assertEqual(answer.status, status, answer)
+            self.assertIsNone(answer.header("Turn-Credentials"))
+        self.assertNotIn(hss.SAR, [command for command, _, _ in self.core.hss.asked])
+        self.assertEqual(self.server.log().count("reason=forged_trust"), 2)
 
     def test_refuses_a_wrong_password_without_credentials(self):
         agent = self.wic("alice", "wrong")

@@ -105,11 +105,12 @@ std::expected<void, Calls::Refusal> Calls::edit_for_core(sip::Editor& edited, co
                                                          FlowId from, const WayOut& way) {
   if (const auto hops = edited.decrement_max_forwards(); !hops)
     return std::unexpected(Refusal{hops.error().status_code(), "", std::nullopt});
-  if (strip_from_client(edited, request)) board_.report_bad(from, BadMessage::forged_trust, 0);
+  bool is_forged = strip_from_client(edited, request);
   add_missing_length(edited, request);
   edited.remove(HeaderName::record_route).remove(HeaderName::p_preferred_identity);
   for (const HeaderName name : {HeaderName::authorization, HeaderName::proxy_authorization})
-    strip_credentials(edited, request, name);
+    is_forged = strip_credentials(edited, request, name) || is_forged;
+  if (is_forged) board_.report_bad(from, BadMessage::forged_trust, 0);
   const ClientInfo* client = board_.find_client(from);
   if (const auto via = sip::top_via(request); via && client != nullptr)
     edited.stamp_via(*via, client->remote);
@@ -195,7 +196,7 @@ std::expected<void, Calls::Refusal> Calls::edit_for_client(sip::Editor& edited, 
                                                            const FlowToken& token, const sip::Hop& from) {
   if (const auto hops = edited.decrement_max_forwards(); !hops)
     return std::unexpected(Refusal{hops.error().status_code(), "", std::nullopt});
-  strip_from_core(edited, request);
+  if (strip_from_core(edited, request)) board_.report_bad({}, BadMessage::forged_trust, 0);
   edited.remove(HeaderName::route);
   if (makes_dialog(request))
     edited.push_record_route(
@@ -253,7 +254,7 @@ void Calls::on_answer(sip::ClientId id, const sip::Message& response, Now now) {
 
 // The WIC's view of our Record-Route names the next place, which only the answer tells.
 void Calls::edit_answer_for_client(sip::Editor& edited, const sip::Message& response, FlowId flow) {
-  strip_from_core(edited, response);
+  if (strip_from_core(edited, response)) board_.report_bad({}, BadMessage::forged_trust, 0);
   std::vector<std::string> rows;
   std::optional<sip::Hop> next;
   if (const auto contact = sip::first_name_addr(response, HeaderName::contact))

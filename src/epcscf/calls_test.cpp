@@ -27,6 +27,21 @@ TEST(Originating, FollowsTheServiceRouteUnderTheRegisteredIdentity) {
   EXPECT_EQ(value(sent, "Max-Forwards"), "69");
 }
 
+TEST(Originating, TellsOfEachForgery) {
+  for (const char* rows :
+       {"Turn-Credentials: <turn:evil.example>\r\n", "P-Asserted-Identity: <sip:root@ims.example>\r\n",
+        "Authorization: Digest username=\"a\", integrity-protected=\"yes\"\r\n",
+        "Proxy-Authorization: Digest username=\"a\", opaque=\"integrity-protected=yes\"\r\n"}) {
+    CallWorld world;
+    world.send(world.make({.method = "MESSAGE", .rows = rows}));
+    const std::string sent = world.take_core();
+    for (const auto* part : {"evil", "root", "integrity-protected"}) EXPECT_FALSE(holds(sent, part)) << sent;
+    const auto told = world.take_report<MessageRefused>();
+    ASSERT_TRUE(told) << rows;
+    EXPECT_EQ(told->what, BadMessage::forged_trust);
+  }
+}
+
 TEST(Originating, AnIdentityOfOthersBecomesTheDefaultOne) {
   CallWorld world;
   world.send(world.make({.method = "MESSAGE", .rows = "P-Preferred-Identity: <sip:bob@ims.example>\r\n"}));

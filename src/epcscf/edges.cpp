@@ -87,6 +87,7 @@ void strip_challenges(sip::Editor& edited, const sip::Message& message, HeaderNa
 
 bool strip_from_client(sip::Editor& edited, const sip::Message& message) {
   bool is_forged = false;
+  const bool may_ask = message.is_request() && message.method() == sip::Method::registration;
   for (std::size_t row = 0; row < message.header_count(); ++row) {
     const sip::Header header = message.header(row);
     if (is_core_word(header)) {
@@ -94,6 +95,7 @@ bool strip_from_client(sip::Editor& edited, const sip::Message& message) {
       is_forged = true;
     } else if (header.name == HeaderName::turn_credentials) {
       edited.remove(header.name);  // hop by hop between WIC and eP-CSCF
+      is_forged = is_forged || !may_ask;
     } else if (header.name == HeaderName::p_access_network_info) {
       edited.remove_values(header.name, is_network_provided);
     } else if (header.name == HeaderName::accept) {
@@ -110,8 +112,9 @@ void add_missing_length(sip::Editor& edited, const sip::Message& message) {
     edited.append(HeaderName::content_length, std::to_string(message.after_headers().size()));
 }
 
-void strip_from_core(sip::Editor& edited, const sip::Message& message) {
+bool strip_from_core(sip::Editor& edited, const sip::Message& message) {
   const bool is_private = wants_privacy_of_id(message);
+  const bool is_forged = message.has(HeaderName::turn_credentials);
   for (std::size_t row = 0; row < message.header_count(); ++row) {
     const sip::Header header = message.header(row);
     switch (header.name) {
@@ -136,6 +139,7 @@ void strip_from_core(sip::Editor& edited, const sip::Message& message) {
   }
   strip_challenges(edited, message, HeaderName::www_authenticate);
   strip_challenges(edited, message, HeaderName::proxy_authenticate);
+  return is_forged;
 }
 
 std::string without_trust_params(const sip::Credentials& credentials, std::string_view more) {
@@ -157,6 +161,12 @@ bool has_trust_params(const sip::Credentials& credentials) {
   bool is_found = false;
   credentials.params.for_each([&](const sip::Param& param) { is_found = is_found || is_trust_param(param); });
   return is_found;
+}
+
+bool smuggles_trust_params(const sip::Credentials& credentials) {
+  const std::string rest = sip::to_lower(without_trust_params(credentials));
+  return std::ranges::any_of(std::array<std::string_view, 2>{"integrity-protected", "authorization-entity"},
+                             [&](std::string_view name) { return rest.find(name) != std::string::npos; });
 }
 
 }  // namespace turnpike::epcscf

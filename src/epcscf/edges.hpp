@@ -18,11 +18,15 @@ void add_missing_length(sip::Editor& edited, const sip::Message& message);
 
 // Of requests and responses of the core. RFC 3325 section 5: with "Privacy: id" the asserted identity stays
 // with the core.
-void strip_from_core(sip::Editor& edited, const sip::Message& message);
+// True where it brought TURN credentials, which are this node's to give.
+bool strip_from_core(sip::Editor& edited, const sip::Message& message);
 
 // Credentials without what a WIC must not say (integrity-protected, authorization-entity; also ck and ik,
 // which it must not be told), with `more` parameters behind. Empty where nothing is left.
 std::string without_trust_params(const sip::Credentials& credentials, std::string_view more = {});
 bool has_trust_params(const sip::Credentials& credentials);
+// Names of such parameters within a value or a scheme: nothing to take out, and bait for whoever searches the
+// text for them, as a core of few lines does.
+bool smuggles_trust_params(const sip::Credentials& credentials);
 
 }  // namespace turnpike::epcscf

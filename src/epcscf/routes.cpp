@@ -44,19 +44,23 @@ std::string find_called_identity(const sip::Message& request, const Registration
   return registration.impu_uris.front();
 }
 
-void strip_credentials(sip::Editor& edited, const sip::Message& request, sip::HeaderName name) {
+bool strip_credentials(sip::Editor& edited, const sip::Message& request, sip::HeaderName name) {
   bool is_unclean = false;
+  bool is_forged = false;
   for (auto row = request.find_row(name); row; row = request.find_row(name, *row + 1)) {
     const auto found = sip::Credentials::parse(request.header(*row).value, request.limits());
-    is_unclean = is_unclean || !found || has_trust_params(*found) || found->is_bearer();
+    is_forged = is_forged || (found && (has_trust_params(*found) || smuggles_trust_params(*found)));
+    is_unclean = is_unclean || is_forged || !found || found->is_bearer();
   }
-  if (!is_unclean) return;
+  if (!is_unclean) return is_forged;
   edited.remove(name);
   for (auto row = request.find_row(name); row; row = request.find_row(name, *row + 1)) {
     const auto found = sip::Credentials::parse(request.header(*row).value, request.limits());
     if (!found || found->is_bearer()) continue;  // a token is for this node alone
+    if (smuggles_trust_params(*found)) continue;
     if (const std::string kept = without_trust_params(*found); !kept.empty()) edited.append(name, kept);
   }
+  return is_forged;
 }
 
 }  // namespace turnpike::epcscf

@@ -21,6 +21,6 @@ std::string find_asserted_identity(const sip::Message& request, const Registrati
 std::string find_called_identity(const sip::Message& request, const Registration& registration);
 
 // Rows of credentials without what a WIC must not say; rows that are malformed go.
-void strip_credentials(sip::Editor& edited, const sip::Message& request, sip::HeaderName name);
+bool strip_credentials(sip::Editor& edited, const sip::Message& request, sip::HeaderName name);
 
 }  // namespace turnpike::epcscf
