@@ -22,6 +22,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> no_crede
     {"no_source", "the server does not make the kind that was asked for, or none at all"},
     {"not_acknowledged", "no relay has taken the credential in time"},
     {"too_many_pushes", "the server waits for its relays"},
+    {"too_many_new", "this user has registered anew too often of late"},
 }};
 
 std::string in_words(const WicRefused& refused) {

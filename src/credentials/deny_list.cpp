@@ -31,6 +31,10 @@ bool DenyList::denies(const Grant& grant, WallTime wall) const {
   return lists_tokens && grant.token_hash && has(By::token_hash, to_hex(*grant.token_hash), wall);
 }
 
+bool DenyList::holds(const Revocation& revocation, WallTime wall) const {
+  return revocation.until <= wall || has(revocation.by, revocation.value, wall);
+}
+
 std::vector<Revocation> DenyList::list(WallTime wall) const {
   std::vector<Revocation> revocations;
   for (std::size_t kind = 0; kind < kind_count; ++kind)

@@ -23,6 +23,8 @@ class DenyList {
   // Adding what is there already keeps the later end. False: full of entries that have not ended.
   [[nodiscard]] bool add(const Revocation& revocation, WallTime wall);
   [[nodiscard]] bool denies(const Grant& grant, WallTime wall) const;
+  // Whether it will be obeyed until its end: false where there was no room for it.
+  [[nodiscard]] bool holds(const Revocation& revocation, WallTime wall) const;
   // What has not ended, by kind (in the order of By) and value.
   [[nodiscard]] std::vector<Revocation> list(WallTime wall) const;
   [[nodiscard]] std::size_t size() const;

@@ -25,7 +25,11 @@ Unprovisioned reason_of(provisioning::ProvisionFailure failure) {
 
 }  // namespace
 
-CredentialDesk::CredentialDesk(Switchboard& board) : board_(board) { reconfigure(); }
+CredentialDesk::CredentialDesk(Switchboard& board)
+    : board_(board),
+      provisioned_(board.settings.limits.provisioned_per_impi_per_hour, std::chrono::hours{1}) {
+  reconfigure();
+}
 
 void CredentialDesk::reconfigure() {
   provisioner_.reset();
@@ -54,6 +58,8 @@ CredentialDesk::Outcome CredentialDesk::begin(const RegisterRequest& request, co
   if (request.is_third_party) return std::unexpected(Unprovisioned::third_party);
   if (!request.is_proved()) return std::unexpected(Unprovisioned::unauthenticated);
   if (request.is_wish_malformed) return std::unexpected(Unprovisioned::malformed);
+  if (!registration.credentials_until && !provisioned_.spend(registration.key.impi, now.mono))
+    return std::unexpected(Unprovisioned::too_many_new);
   return make(request, registration, lifetime, std::nullopt, now);
 }
 

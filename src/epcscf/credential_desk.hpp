@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/rate_budget.hpp"
 #include "epcscf/register_request.hpp"
 #include "epcscf/registrations.hpp"
 #include "epcscf/switchboard.hpp"
@@ -50,6 +51,7 @@ class CredentialDesk {
   Switchboard& board_;
   std::optional<provisioning::Provisioner> provisioner_;
   std::vector<std::string> offered_{};  // empty: those of the settings
+  RateBudget provisioned_;              // new registrations by private identity
   std::uint64_t last_push_ = 0;
   std::size_t pushes_ = 0;
 };

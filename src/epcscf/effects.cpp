@@ -14,10 +14,12 @@ std::string_view name_of(const std::array<std::string_view, size>& names, Enum v
 
 std::string_view to_string(RegistrationRefusal refusal) {
   static constexpr std::array<std::string_view, registration_refusal_count> names{
-      "malformed",        "wrong_domain",     "core_refused",    "core_silent",
-      "core_unreachable", "tokens_not_taken", "token_malformed", "token_invalid",
-      "token_expired",    "token_bound",      "token_unchecked", "identity_mismatch",
-      "issuer_untrusted", "wwsf_untrusted",   "outside_pool",    "limit"};
+      "malformed",        "wrong_domain",      "core_refused",
+      "login_failed",     "too_many_failures", "core_silent",
+      "core_unreachable", "tokens_not_taken",  "token_malformed",
+      "token_invalid",    "token_expired",     "token_bound",
+      "token_unchecked",  "identity_mismatch", "issuer_untrusted",
+      "wwsf_untrusted",   "outside_pool",      "limit"};
   return name_of(names, refusal);
 }
 
@@ -30,8 +32,9 @@ std::string_view to_string(EndTrigger trigger) {
 
 std::string_view to_string(Unprovisioned reason) {
   static constexpr std::array<std::string_view, unprovisioned_count> names{
-      "not_secure",        "third_party", "unauthenticated", "malformed",        "unknown_realm",
-      "unknown_transport", "no_relay",    "no_source",       "not_acknowledged", "too_many_pushes"};
+      "not_secure",       "third_party",       "unauthenticated", "malformed",
+      "unknown_realm",    "unknown_transport", "no_relay",        "no_source",
+      "not_acknowledged", "too_many_pushes",   "too_many_new"};
   return name_of(names, reason);
 }
 

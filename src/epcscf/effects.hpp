@@ -86,9 +86,11 @@ struct CheckToken {
 enum class RegistrationRefusal : std::uint8_t {
   malformed,
   wrong_domain,
-  core_refused,      // 4xx to 6xx of the core, 401 with a challenge apart
-  core_silent,       // 504
-  core_unreachable,  // 503
+  core_refused,       // 4xx to 6xx of the core, 401 with a challenge apart
+  login_failed,       // 401 or 403 of the core to the answer to its challenge
+  too_many_failures,  // of logins, from the same source: 503
+  core_silent,        // 504
+  core_unreachable,   // 503
   tokens_not_taken,
   token_malformed,
   token_invalid,
@@ -101,7 +103,7 @@ enum class RegistrationRefusal : std::uint8_t {
   outside_pool,
   limit,
 };
-inline constexpr std::size_t registration_refusal_count = 16;
+inline constexpr std::size_t registration_refusal_count = 18;
 std::string_view to_string(RegistrationRefusal refusal);
 
 enum class EndTrigger : std::uint8_t {
@@ -128,8 +130,9 @@ enum class Unprovisioned : std::uint8_t {
   no_source,
   not_acknowledged,  // no relay in time, and no source stands in
   too_many_pushes,
+  too_many_new,  // registrations of this user: each of them may have to be revoked
 };
-inline constexpr std::size_t unprovisioned_count = 10;
+inline constexpr std::size_t unprovisioned_count = 11;
 std::string_view to_string(Unprovisioned reason);
 
 enum class BadMessage : std::uint8_t {
@@ -149,6 +152,7 @@ std::string_view to_string(BadMessage what);
 
 struct Registered {
   FlowId flow{};
+  SocketAddress client{};  // of whom it was; port 0: gone meanwhile
   std::string subject;
   std::chrono::seconds expires_in{};
   bool is_refresh = false;
@@ -156,6 +160,7 @@ struct Registered {
 };
 struct RegistrationRefused {
   FlowId flow{};
+  SocketAddress client{};  // of whom it was; port 0: gone meanwhile
   RegistrationRefusal reason{};
   std::uint16_t status_code = 0;  // what the WIC was told
 };
@@ -185,6 +190,7 @@ struct CallEnded {
 };
 struct MessageRefused {
   FlowId flow{};  // 0: from the core
+  SocketAddress client{};
   BadMessage what{};
   std::uint16_t status_code = 0;  // 0: silence
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "epcscf/bindings.hpp"
 #include "epcscf/identities.hpp"
 #include "epcscf/reginfo.hpp"
 #include "sip/headers.hpp"
@@ -23,10 +24,44 @@ seconds refresh_after(seconds granted) {
   return granted > seconds{1200} ? granted - seconds{600} : granted / 2;
 }
 
-bool is_same_uri(std::string_view a, std::string_view b) {
-  const auto first = sip::Uri::parse(a);
-  const auto second = sip::Uri::parse(b);
-  return first && second ? first->is_equivalent_to(*second) : a == b;
+// RFC 3261 section 20.33: seconds, perhaps with a comment and parameters behind.
+seconds wish_of(const sip::Message& response) {
+  const auto header = response.find(HeaderName::retry_after);
+  if (!header) return retry_after;
+  const std::string_view value = sip::trimmed(header->value);
+  const auto wish = sip::parse_number(value.substr(0, value.find_first_not_of("0123456789")), UINT32_MAX);
+  return wish ? seconds{*wish} : retry_after;
+}
+
+// RFC 6665 section 4.1.2 and RFC 3261 section 21: it will not change its mind for being asked again.
+bool is_final(std::uint16_t status_code) {
+  switch (status_code) {
+    case 403:
+    case 404:
+    case 405:
+    case 420:
+    case 489:
+    case 501:
+      return true;
+    default:
+      return status_code >= 600;
+  }
+}
+
+// Where several contacts have its URI and none says whose it is, one that lives may be it.
+bool is_gone(const ReginfoRegistration& told, const Registration& registration) {
+  bool is_told = false;
+  bool has_living = false;
+  for (const ReginfoContact& contact : told.contacts) {
+    const Likeness likeness =
+        compare_binding({contact.uri, contact.instance, contact.reg_id},
+                        {registration.contact, registration.key.instance, registration.key.reg_id});
+    if (likeness == Likeness::flow) return contact.is_terminated;
+    if (likeness == Likeness::none) continue;
+    is_told = true;
+    has_living = has_living || !contact.is_terminated;
+  }
+  return is_told ? !has_living : !told.is_active;
 }
 
 }  // namespace
@@ -40,7 +75,7 @@ void RegEvents::on_registered(const Registration& registration, Now now) {
   const auto [entry, is_new] = by_identity_.try_emplace(identity);
   Subscription& subscription = entry->second;
   subscription.holders.insert(registration.id);
-  if (!is_new) return;
+  if (!is_new && !subscription.is_refused) return;
   subscription.identity = identity;
   subscription.uri = registration.impu_uris.front();
   start_over(subscription, Duration::zero(), now);
@@ -63,6 +98,7 @@ void RegEvents::on_ending(RegistrationId id, Now now) {
 // A new dialog.
 void RegEvents::start_over(Subscription& subscription, Duration after, Now now) {
   by_call_id_.erase(subscription.call_id);
+  subscription.is_refused = false;
   subscription.call_id = board_.make_tag() + board_.make_tag();
   subscription.own_tag = board_.make_tag();
   subscription.core_tag.clear();
@@ -151,11 +187,14 @@ bool RegEvents::on_core_answer(sip::ClientId id, const sip::Message& response, N
     const seconds granted{sip::expires(response).value_or(static_cast<std::uint32_t>(expires_asked.count()))};
     plan(subscription, now.mono + std::max(refresh_after(granted), seconds{1}));
   } else if (response.status_code() == 481 && !subscription.core_tag.empty()) {
-    start_over(subscription, retry_soon, now);  // RFC 6665 section 4.1.2.2
-  } else {
-    plan(subscription, std::nullopt);  // it does not want to: asked again by the next registration
+    start_over(subscription, retry_soon, now);    // RFC 6665 section 4.1.2.2
+  } else if (is_final(response.status_code())) {  // asked again by the next registration
+    plan(subscription, std::nullopt);
     by_call_id_.erase(subscription.call_id);
-    by_identity_.erase(entry);
+    subscription.core_tag.clear();
+    subscription.is_refused = true;
+  } else {
+    start_over(subscription, std::clamp(wish_of(response), seconds{1}, seconds{3600}), now);
   }
   return true;
 }
@@ -218,11 +257,8 @@ std::vector<RegistrationId> RegEvents::find_ended(const Subscription& subscripti
       const Registration& registration = *registrations_.find(holder);
       if (registration.impus.empty()) continue;
       if (registration.key.aor != aor && registration.impus.front() != aor) continue;
-      const auto contact = std::ranges::find_if(told.contacts, [&](const ReginfoContact& each) {
-        return is_same_uri(each.uri, registration.contact);
-      });
-      const bool is_gone = contact == told.contacts.end() ? !told.is_active : contact->is_terminated;
-      if (is_gone && std::ranges::find(ended, holder) == ended.end()) ended.push_back(holder);
+      if (is_gone(told, registration) && std::ranges::find(ended, holder) == ended.end())
+        ended.push_back(holder);
     }
   }
   return ended;

@@ -37,7 +37,7 @@ class RegEvents {
 
   void on_timeout(Now now);
   [[nodiscard]] std::optional<Instant> next_timeout() const;
-  [[nodiscard]] std::size_t size() const { return by_identity_.size(); }
+  [[nodiscard]] std::size_t size() const { return by_call_id_.size(); }
 
  private:
   struct Subscription {
@@ -53,6 +53,7 @@ class RegEvents {
     std::set<RegistrationId> holders{};
     std::optional<Instant> again_at{};  // refresh, or the next attempt
     std::optional<sip::ClientId> asked{};
+    bool is_refused = false;  // for good: there is no subscription, until somebody registers again
   };
 
   void subscribe(Subscription& subscription, std::chrono::seconds expires, Now now);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "epcscf/test_world.hpp"
 
 namespace turnpike::epcscf {
@@ -121,7 +123,63 @@ TEST(RegEvents, ACoreThatRefusesHurtsNobody) {
   world.answer_core(world.subscription, 489);
   EXPECT_EQ(world.proxy.counters().registrations_active, 1U);
   EXPECT_EQ(world.proxy.counters().subscriptions_active, 0U);
+  world.advance(seconds{300});
+  EXPECT_TRUE(world.to_core.empty());
   EXPECT_FALSE(value(world.enroll(), "Turn-Credentials").empty());
+}
+
+TEST(RegEvents, ACoreThatRefusedForGoodIsAskedForAllByTheNextRegistration) {
+  EventWorld world;
+  world.connect(bob_flow);
+  world.enroll({.instance = "urn:uuid:2", .contact = "<sip:alice@second.invalid;transport=ws>"}, bob_flow);
+  world.answer_core(world.subscription, 403);
+  world.enroll();
+  world.subscription = world.take_core("SUBSCRIBE");
+  EXPECT_EQ(world.proxy.counters().subscriptions_active, 1U);
+  world.accept();
+  // The one that has not registered again is watched, too.
+  world.notify(EventWorld::info("active", "terminated", 1, "sip:alice@second.invalid;transport=ws"));
+  const auto kept = world.proxy.registrations(9, world.now);
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].flow, alice_flow);
+}
+
+TEST(RegEvents, ACoreInTroubleIsAskedAgainWhenItLikes) {
+  for (const auto& [status_code, rows, wait] : {std::tuple{500, "", seconds{60}},
+                                                {503, "Retry-After: 7 (soon);duration=9\r\n", seconds{7}},
+                                                {480, "Retry-After: 0\r\n", seconds{1}},
+                                                {408, "Retry-After: never\r\n", seconds{60}}}) {
+    EventWorld world;
+    world.answer_core(world.subscription, static_cast<std::uint16_t>(status_code), rows);
+    world.advance(wait - milliseconds{1});
+    EXPECT_TRUE(world.to_core.empty()) << status_code;
+    world.advance(milliseconds{1});
+    world.subscription = world.take_core("SUBSCRIBE");
+    world.accept();
+    world.notify(EventWorld::info("terminated", "terminated"));
+    EXPECT_EQ(world.proxy.counters().registrations_active, 0U) << status_code;
+  }
+}
+
+TEST(RegEvents, GoByInstanceAndRegIdWhereTheCoreTellsThem) {
+  EventWorld world;
+  world.accept();
+  const auto contact = [](const char* reg_id, const char* state) {
+    return "<contact id=\"" + std::string{reg_id} + "\" state=\"" + state +
+           "\" event=\"rejected\"><uri>sip:alice@df7jal.invalid;transport=ws</uri>"
+           "<unknown-param name=\"+sip.instance\">&quot;&lt;URN:UUID:1&gt;&quot;</unknown-param>"
+           "<unknown-param name=\"reg-id\">" +
+           reg_id + "</unknown-param></contact>";
+  };
+  const auto info = [&](int version, const char* first, const char* second) {
+    return "<reginfo version=\"" + std::to_string(version) +
+           "\" state=\"full\"><registration aor=\"sip:alice@ims.example\" id=\"1\" state=\"active\">" +
+           contact("1", first) + contact("2", second) + "</registration></reginfo>";
+  };
+  world.notify(info(1, "active", "terminated"));
+  EXPECT_EQ(world.proxy.counters().registrations_active, 1U);
+  world.notify(info(2, "terminated", "active"));
+  EXPECT_EQ(world.proxy.counters().registrations_active, 0U);
 }
 
 TEST(RegEvents, ACoreThatIsSilentIsAskedAgainLater) {

@@ -170,17 +170,27 @@ class Builder {
       info.registrations.back().contacts.push_back(
           {.is_terminated = tag.value("state") == "terminated", .event = std::string{tag.value("event")}});
     }
+    if (depth == 3) param_ = tag.name == "unknown-param" ? tag.value("name") : std::string_view{};
     return true;
   }
   bool close(const Tag& tag, std::size_t depth, std::string_view text) {
-    if (depth != 3 || tag.name != "uri" || info.registrations.empty() ||
-        info.registrations.back().contacts.empty())
-      return true;
-    const auto uri = decoded(sip::trimmed(text));
-    if (uri) info.registrations.back().contacts.back().uri = *uri;
-    return uri.has_value();
+    if (depth != 3 || info.registrations.empty() || info.registrations.back().contacts.empty()) return true;
+    if (tag.name != "uri" && tag.name != "unknown-param") return true;
+    auto value = decoded(sip::trimmed(text));
+    if (!value) return false;
+    ReginfoContact& contact = info.registrations.back().contacts.back();
+    if (tag.name == "uri")
+      contact.uri = *std::move(value);
+    else if (sip::equal_ignoring_case(param_, "+sip.instance"))
+      contact.instance = sip::unquoted(*value);
+    else if (sip::equal_ignoring_case(param_, "reg-id"))
+      contact.reg_id = sip::unquoted(*value);
+    return true;
   }
   Reginfo info;
+
+ private:
+  std::string param_{};  // the name of the one that is open
 };
 
 }  // namespace

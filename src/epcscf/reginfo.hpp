@@ -18,6 +18,8 @@ struct ReginfoContact {
   std::string uri{};
   bool is_terminated = false;
   std::string event{};  // "expired", "deactivated", "probation", "unregistered", "rejected", ...
+  std::optional<std::string> instance{};  // of "unknown-param" elements, without quotes
+  std::optional<std::string> reg_id{};
 };
 struct ReginfoRegistration {
   std::string aor{};

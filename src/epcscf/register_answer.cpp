@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "epcscf/bindings.hpp"
 #include "epcscf/edges.hpp"
 #include "epcscf/identities.hpp"
 #include "provisioning/body.hpp"
@@ -16,17 +17,26 @@ namespace {
 
 using sip::HeaderName;
 
-bool is_ours(const sip::NameAddr& contact, const RegisterRequest& request) {
-  const auto own = sip::Uri::parse(request.contact);
-  return own && contact.uri.is_equivalent_to(*own);
+Likeness likeness_of(const sip::NameAddr& contact, const RegisterRequest& request) {
+  const auto text = [&](const char* name) {
+    const auto param = contact.params.find(name);
+    return param ? std::optional{param->text()} : std::nullopt;
+  };
+  return compare_binding({contact.uri_text, text("+sip.instance"), text("reg-id")},
+                         {request.contact, request.key.instance, request.key.reg_id});
 }
 
 // The contact of the request among all those that the core lists.
 std::optional<sip::NameAddr> find_contact(const RegisterRequest& request, const sip::Message& response) {
+  std::optional<sip::NameAddr> of_uri;
   sip::NameAddrCursor contacts{response, HeaderName::contact};
-  while (const auto contact = contacts.next())
-    if (*contact && is_ours(**contact, request)) return **contact;
-  return std::nullopt;
+  while (const auto contact = contacts.next()) {
+    if (!*contact) continue;
+    const Likeness likeness = likeness_of(**contact, request);
+    if (likeness == Likeness::flow) return **contact;
+    if (likeness == Likeness::uri && !of_uri) of_uri = **contact;
+  }
+  return of_uri;
 }
 
 std::optional<std::chrono::seconds> token_left(const RegisterRequest& request, Now now) {

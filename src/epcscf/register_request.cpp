@@ -74,16 +74,22 @@ void read_digest(RegisterRequest& request, const sip::Credentials& credentials) 
   if (auto impi = credentials.text("username"); impi && !impi->empty()) request.key.impi = *std::move(impi);
 }
 
-// What is malformed here could say to the core what it does not say to us: it is refused.
+// What is malformed here could say to the core what it does not say to us: it is refused, and so is a second
+// Digest, whose user the core might take for the one that we have read (TS 24.229 section 5.1.1.2: one header
+// field).
 Problem read_proof(RegisterRequest& request, const sip::Message& message, const Settings& settings) {
   for (const HeaderName name : {HeaderName::authorization, HeaderName::proxy_authorization})
     for (auto row = message.find_row(name); row; row = message.find_row(name, *row + 1)) {
       const auto found = sip::Credentials::parse(message.header(*row).value, message.limits());
       if (!found) return RegisterProblem{400, "Malformed Authorization"};
+      if (smuggles_trust_params(*found))
+        return RegisterProblem{400, "Forged Authorization", RegistrationRefusal::malformed, true};
+      request.is_forged = request.is_forged || has_trust_params(*found);
       if (name != HeaderName::authorization || request.proof == ProofKind::bearer) continue;
       if (found->is_bearer()) {
         if (const auto problem = read_bearer(request, *found, settings)) return problem;
-      } else if (found->is_digest() && request.proof == ProofKind::none) {
+      } else if (found->is_digest()) {
+        if (request.proof != ProofKind::none) return RegisterProblem{400, "One Digest, please"};
         read_digest(request, *found);
       }
     }
@@ -182,7 +188,8 @@ sip::Parsed<sip::OwnRequest> make_core_register(const sip::Message& message, con
   const Settings& settings = board.settings;
   sip::Editor edited{message};
   if (const auto hops = edited.decrement_max_forwards(); !hops) return std::unexpected(hops.error());
-  if (strip_from_client(edited, message)) board.report_bad(request.flow, BadMessage::forged_trust, 0);
+  if (strip_from_client(edited, message) || request.is_forged)
+    board.report_bad(request.flow, BadMessage::forged_trust, 0);
   add_missing_length(edited, message);
   if (const auto via = sip::top_via(message)) edited.stamp_via(*via, how.client.remote);
   edited.remove(HeaderName::route);

@@ -33,6 +33,7 @@ struct RegisterRequest {
   ProofKind proof = ProofKind::none;
   bool has_response = false;    // of digest or AKA
   bool is_third_party = false;  // From is not To
+  bool is_forged = false;       // of what it says of itself, something was taken out
   RegistrationKey key{};
   std::string from{};                       // canonical
   std::string contact{};                    // its URI
@@ -51,6 +52,7 @@ struct RegisterProblem {
   std::uint16_t status_code = 400;
   const char* reason = "";  // of the answer; empty: the standard one
   RegistrationRefusal refusal = RegistrationRefusal::malformed;
+  bool is_forged = false;  // it says what only the core may say
 };
 std::expected<RegisterRequest, RegisterProblem> read_register(const sip::Message& message,
                                                               const Settings& settings);

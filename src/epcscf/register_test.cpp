@@ -109,6 +109,139 @@ TEST(Register, TakesOutWhatAWicMustNotSay) {
   EXPECT_EQ(world.take_report<MessageRefused>()->what, BadMessage::forged_trust);
 }
 
+// Each by itself: that it is taken out is one thing, that somebody is told another.
+TEST(Register, TellsOfEachForgery) {
+  const std::string plain =
+      "Digest username=\"alice@ims.example\", realm=\"ims.example\", nonce=\"\", response=\"\"";
+  for (const Ask& ask :
+       {Ask{.authorization = plain + ", integrity-protected=\"auth-done\""},
+        Ask{.authorization = plain + ", Authorization-Entity=\"x\""},
+        Ask{.authorization = plain, .rows = "P-Asserted-Identity: <sip:root@ims.example>\r\n"},
+        Ask{.rows = "Proxy-Authorization: Digest username=\"a\", integrity-protected=\"yes\"\r\n"}}) {
+    World world;
+    world.send(world.make_register(ask));
+    EXPECT_FALSE(holds(world.take_core(), "integrity-protected"));
+    const auto told = world.take_report<MessageRefused>();
+    ASSERT_TRUE(told) << ask.authorization << ask.rows;
+    EXPECT_EQ(told->what, BadMessage::forged_trust);
+  }
+  World world;
+  world.send(world.make_register({.authorization = plain}));
+  EXPECT_FALSE(world.take_report<MessageRefused>()) << "it asks for credentials, as it may";
+}
+
+TEST(Register, IsRefusedWithNamesOfTrustWithinValues) {
+  const std::string digest =
+      "Digest username=\"alice@ims.example\", realm=\"ims.example\", nonce=\"\", response=\"0\"";
+  for (const Ask& ask : {Ask{.authorization = digest + ", opaque=\"integrity-protected=auth-done\""},
+                         Ask{.authorization = digest + ", opaque=\"\\\"INTEGRITY-PROTECTED=\\\"auth-done\""},
+                         Ask{.authorization = "integrity-protected=auth-done"},
+                         Ask{.rows = "Authorization: Digest username=\"authorization-entity\"\r\n"},
+                         Ask{.authorization = digest,
+                             .rows = "Proxy-Authorization: Digest opaque=\"integrity-protected=\"\r\n"}}) {
+    World world;
+    world.send(world.make_register(ask));
+    EXPECT_EQ(status(world.take_client()), 400) << ask.authorization << ask.rows;
+    EXPECT_TRUE(world.to_core.empty());
+  }
+  World world;
+  world.send(world.make_register({.authorization = digest + ", opaque=\"integrity-protected=auth-done\""}));
+  EXPECT_EQ(world.take_report<MessageRefused>()->what, BadMessage::forged_trust);
+}
+
+// The core looks for the one of its realm; which one that is, is not for us to guess.
+TEST(Register, HasOneDigestAlone) {
+  World world;
+  world.send(world.make_register(
+      {.authorization = "Digest username=\"bob@ims.example\", realm=\"elsewhere\", nonce=\"\", response=\"\"",
+       .rows = "Authorization: " + digest_answer + "\r\n"}));
+  EXPECT_EQ(status(world.take_client()), 400);
+  EXPECT_TRUE(world.to_core.empty());
+}
+
+// Each leaves an entry in the deny-lists of the relays, which all users share.
+TEST(Register, GivesAUserCredentialsForSoManyNewRegistrationsAlone) {
+  Settings settings = make_settings();
+  settings.limits.provisioned_per_impi_per_hour = 3;
+  World world{std::move(settings)};
+  const auto come_and_go = [&] {
+    const std::string answer = world.enroll();
+    EXPECT_EQ(status(world.enroll({.expires = "0"})), 200);
+    return answer;
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(value(come_and_go(), "Turn-Credentials").empty());
+  const std::string refused = come_and_go();
+  EXPECT_EQ(status(refused), 200);
+  EXPECT_EQ(value(refused, "Turn-Credentials"), "");
+  EXPECT_TRUE(holds(value(refused, "Warning"), "No TURN credentials: too_many_new"));
+  EXPECT_EQ(world.revocations.size(), 3U);
+  world.connect(bob_flow);
+  EXPECT_FALSE(value(world.enroll({.user = "bob@ims.example"}, bob_flow), "Turn-Credentials").empty());
+  world.advance(std::chrono::minutes{20});
+  EXPECT_FALSE(value(world.enroll(), "Turn-Credentials").empty());
+  for (int i = 0; i < 9; ++i)
+    EXPECT_FALSE(value(world.enroll(), "Turn-Credentials").empty()) << "refreshes do not count";
+}
+
+TEST(Register, ASourceWhoseLoginsFailTooOftenHasToWait) {
+  Settings settings = make_settings();
+  settings.limits.failed_logins_per_minute = 2;
+  World world{std::move(settings)};
+  const auto log_in = [&](std::uint16_t status_code, std::string_view rows = {}) {
+    world.send(world.make_register({.authorization = digest_answer}));
+    world.answer_core(world.take_core("REGISTER"), status_code, rows);
+    return status(world.take_client());
+  };
+  const std::string_view challenge = "WWW-Authenticate: Digest realm=\"ims.example\", nonce=\"m\"\r\n";
+  const std::string_view stale =
+      "WWW-Authenticate: Digest realm=\"ims.example\", nonce=\"m\", stale=TRUE\r\n";
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(log_in(401, stale), 401) << "the password was right";
+  EXPECT_FALSE(world.take_report<RegistrationRefused>());
+  EXPECT_EQ(log_in(401, challenge), 401);
+  const auto told = world.take_report<RegistrationRefused>();
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->reason, RegistrationRefusal::login_failed);
+  EXPECT_EQ(told->client.to_string(), "198.51.100.7:4711");
+  EXPECT_EQ(log_in(403), 403);
+  world.take_report<RegistrationRefused>();
+  world.send(world.make_register({.authorization = digest_answer}));
+  EXPECT_EQ(status(world.take_client()), 503);
+  EXPECT_TRUE(world.to_core.empty());
+  EXPECT_EQ(world.take_report<RegistrationRefused>()->reason, RegistrationRefusal::too_many_failures);
+  world.send(world.make_register());
+  world.answer_core(world.take_core("REGISTER"), 401, challenge);
+  EXPECT_EQ(status(world.take_client()), 401) << "who asks for a challenge guesses nothing";
+  world.advance(seconds{30});
+  EXPECT_EQ(log_in(200, world.make_accepted()), 200);
+}
+
+TEST(Register, TellsOfACoreThatGivesCredentials) {
+  World world;
+  const std::string answer = world.enroll({}, alice_flow, "Turn-Credentials: <turn:evil.example>\r\n");
+  EXPECT_FALSE(holds(answer, "evil"));
+  EXPECT_EQ(world.take_report<MessageRefused>()->what, BadMessage::forged_trust);
+}
+
+// RFC 5626 section 6: two connections of a device, which has one URI.
+TEST(Register, GoesByInstanceAndRegIdWhereBothHaveOneUri) {
+  World world;
+  const auto contact = [](const char* reg_id) {
+    return "<sip:alice@df7jal.invalid;transport=ws>;+sip.instance=\"<urn:uuid:1>\";reg-id=" +
+           std::string{reg_id};
+  };
+  world.enroll({.expires = "70", .contact = contact("1")});
+  world.connect(bob_flow);
+  const Ask ask{.authorization = digest_answer, .expires = "600", .contact = contact("2")};
+  world.send(world.make_register(ask), bob_flow);
+  world.answer_core(world.take_core("REGISTER"), 200,
+                    "Contact: " + contact("1") + ";expires=69\r\n" + world.make_accepted(ask));
+  EXPECT_EQ(status(world.take_client(bob_flow)), 200);
+  world.advance(seconds{100});
+  const auto kept = world.proxy.registrations(9, world.now);
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].flow, bob_flow);
+}
+
 TEST(Register, IsRefusedWhereAnAuthorizationIsMalformed) {
   World world;
   world.send(

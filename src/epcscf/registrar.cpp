@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/source_key.hpp"
 #include "epcscf/bearer_policy.hpp"
 #include "epcscf/register_answer.hpp"
 #include "sip/headers.hpp"
+#include "sip/text.hpp"
 
 namespace turnpike::epcscf {
 namespace {
@@ -20,6 +22,7 @@ std::uint16_t status_of(RegistrationRefusal refusal) {
     case RegistrationRefusal::token_bound:
       return 401;
     case RegistrationRefusal::token_unchecked:
+    case RegistrationRefusal::too_many_failures:
     case RegistrationRefusal::limit:
     case RegistrationRefusal::core_unreachable:
       return 503;
@@ -28,6 +31,21 @@ std::uint16_t status_of(RegistrationRefusal refusal) {
     default:
       return 403;
   }
+}
+
+std::string source_of(const SocketAddress& client) { return source_key(client.ip).to_string(); }
+
+// A core says 401 or 403 to a wrong response. RFC 7616 section 3.3: "stale" says that the password was right.
+bool is_failed_login(const RegisterRequest& request, const sip::Message& response) {
+  if (!request.has_response || request.identity) return false;
+  if (response.status_code() == 403) return true;
+  if (response.status_code() != 401) return false;
+  for (auto row = response.find_row(sip::HeaderName::www_authenticate); row;
+       row = response.find_row(sip::HeaderName::www_authenticate, *row + 1)) {
+    const auto challenge = sip::Credentials::parse(response.header(*row).value);
+    if (challenge && sip::equal_ignoring_case(challenge->text("stale").value_or(""), "true")) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -54,7 +72,9 @@ void Registrar::on_register(sip::ServerId id, const sip::Message& message, FlowI
 
 void Registrar::refuse(const RegisterRequest& request, const RegisterProblem& problem, Now now) {
   ++board_.counters.refusals[static_cast<std::size_t>(problem.refusal)];
-  board_.emit(Report{RegistrationRefused{request.flow, problem.refusal, problem.status_code}});
+  board_.emit(Report{RegistrationRefused{request.flow, board_.address_of(request.flow), problem.refusal,
+                                         problem.status_code}});
+  if (problem.is_forged) board_.report_bad(request.flow, BadMessage::forged_trust, problem.status_code);
   const auto message = sip::Message::parse(request.text);
   check(message.has_value(), "a REGISTER that was read does not parse");
   if (problem.status_code == 401)
@@ -131,6 +151,8 @@ void Registrar::forward(RegisterRequest request, const sip::Message& message, No
   if (const auto limit = find_limit(request)) return refuse(request, {503, "", *limit}, now);
   const ClientInfo* client = board_.find_client(request.flow);
   if (client == nullptr) return;  // gone while its token was checked
+  if (request.has_response && !failed_logins_.has_left(source_of(client->remote), now.mono))
+    return refuse(request, {503, "Too many failed logins", RegistrationRefusal::too_many_failures}, now);
   CoreRegister how{.client = *client};
   how.is_bound = std::ranges::any_of(registrations_.of_flow(request.flow), [&](RegistrationId id) {
     return registrations_.find(id)->key.impi == request.key.impi;
@@ -165,12 +187,16 @@ bool Registrar::on_core_answer(sip::ClientId id, const sip::Message& response, N
     on_accepted(std::move(request), response, now);
     return true;
   }
-  if (response.status_code() == 401 || response.status_code() == 407) {
-    ++board_.counters.challenges;
-  } else {
-    ++board_.counters.refusals[static_cast<std::size_t>(RegistrationRefusal::core_refused)];
-    board_.emit(
-        Report{RegistrationRefused{request.flow, RegistrationRefusal::core_refused, response.status_code()}});
+  const bool is_challenge = response.status_code() == 401 || response.status_code() == 407;
+  const bool has_failed = is_failed_login(request, response);
+  if (is_challenge) ++board_.counters.challenges;
+  if (has_failed)
+    static_cast<void>(failed_logins_.spend(source_of(board_.address_of(request.flow)), now.mono));
+  if (has_failed || !is_challenge) {
+    const auto reason = has_failed ? RegistrationRefusal::login_failed : RegistrationRefusal::core_refused;
+    ++board_.counters.refusals[static_cast<std::size_t>(reason)];
+    board_.emit(Report{
+        RegistrationRefused{request.flow, board_.address_of(request.flow), reason, response.status_code()}});
   }
   pass_back(request, response, nullptr, now);
   return true;
@@ -242,7 +268,8 @@ Registration& Registrar::bind(const RegisterRequest& request, const sip::Message
   registrations_.set_end(registration, now.mono + lifetime, given_up_at);
   if (registration.is_pool_identity) end_other_holders(registration, now);
   ++(is_refresh ? board_.counters.registrations_refreshed : board_.counters.registrations_started);
-  board_.emit(Report{Registered{request.flow, registration.subject, lifetime, is_refresh, has_moved}});
+  board_.emit(Report{Registered{request.flow, board_.address_of(request.flow), registration.subject, lifetime,
+                                is_refresh, has_moved}});
   observer_.on_registered(registration, is_refresh, now);
   return registration;
 }
@@ -315,6 +342,7 @@ void Registrar::on_push_done(PushId id, bool acknowledged, Now now) {
 
 void Registrar::pass_back(const RegisterRequest& request, const sip::Message& response,
                           const CredentialDesk::Outcome* outcome, Now now) {
+  if (response.has(sip::HeaderName::turn_credentials)) board_.report_bad({}, BadMessage::forged_trust, 0);
   board_.layer.respond(request.server, make_register_answer(request, response, outcome, now, board_.settings),
                        now);
 }

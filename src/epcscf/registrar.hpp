@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/rate_budget.hpp"
 #include "epcscf/credential_desk.hpp"
 #include "epcscf/register_request.hpp"
 #include "epcscf/registrations.hpp"
@@ -31,7 +32,11 @@ class RegistrationObserver {
 class Registrar {
  public:
   Registrar(Switchboard& board, Registrations& registrations, RegistrationObserver& observer)
-      : board_(board), registrations_(registrations), observer_(observer), desk_(board) {}
+      : board_(board),
+        registrations_(registrations),
+        observer_(observer),
+        desk_(board),
+        failed_logins_(board.settings.limits.failed_logins_per_minute, std::chrono::minutes{1}) {}
 
   void on_register(sip::ServerId id, const sip::Message& message, FlowId flow, Now now);
   void on_token_checked(CheckId id, const TokenAnswer& answer, Now now);
@@ -91,6 +96,7 @@ class Registrar {
   RegistrationObserver& observer_;
   CredentialDesk desk_;
   RevokedTokens revoked_;
+  RateBudget failed_logins_;  // by source
   std::map<CheckId, Check> checks_;
   std::unordered_map<sip::ClientId, RegisterRequest> forwarded_;  // looked up alone
   std::multiset<FlowId> asking_;                                  // the connections of those

@@ -20,6 +20,12 @@ struct Limits {
   std::size_t registrations_max = 100'000;
   std::size_t registrations_per_impi_max = 10;
   std::size_t registrations_per_flow_max = 10;
+  // Of a source, an IPv4 address or an IPv6 /64, by passwords or cards; then its logins are refused for a
+  // while.
+  std::uint32_t failed_logins_per_minute = 60;
+  // New registrations of a private identity that are given credentials; as many at once. Each may leave an
+  // entry in the deny-lists of the relays when it ends, which all users share. Refreshes do not count.
+  std::uint32_t provisioned_per_impi_per_hour = 300;
   std::size_t token_checks_max = 10'000;  // waiting for on_token_checked
   std::size_t token_bytes_max = 8192;
   std::size_t revoked_tokens_max = 100'000;  // beyond it, those that end first are forgotten

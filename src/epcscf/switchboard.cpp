@@ -124,9 +124,14 @@ void Switchboard::transmit(sip::SendMessage message) {
   emit(SendToCore{hop->second, std::move(message.bytes)});
 }
 
+SocketAddress Switchboard::address_of(FlowId flow) const {
+  const ClientInfo* client = find_client(flow);
+  return client == nullptr ? SocketAddress{} : client->remote;
+}
+
 void Switchboard::report_bad(FlowId flow, BadMessage what, std::uint16_t status_code) {
   ++counters.bad_messages[static_cast<std::size_t>(what)];
-  emit(Report{MessageRefused{flow, what, status_code}});
+  emit(Report{MessageRefused{flow, address_of(flow), what, status_code}});
 }
 
 }  // namespace turnpike::epcscf

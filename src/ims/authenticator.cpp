@@ -41,6 +41,8 @@ std::string_view to_string(RefusalReason reason) {
       return "malformed";
     case RefusalReason::unavailable:
       return "unavailable";
+    case RefusalReason::used_nonce:
+      return "used_nonce";
   }
   return "";
 }
@@ -173,7 +175,12 @@ Verdict Authenticator::verify(const Claim& claim, const std::optional<Subscriber
   if (!subscriber) return Refused{.reason = RefusalReason::unknown_identity};
   if (ha1.empty() || !is_right) return Refused{.reason = RefusalReason::wrong_response};
   // RFC 7616 section 3.3: stale says that the password was right.
-  if (!use_nonce(claim, impi, now)) return challenge(claim, subscriber, impi, true, now);
+  if (const NonceState state = use_nonce(claim, impi, now); state != NonceState::good) {
+    Verdict verdict = challenge(claim, subscriber, impi, true, now);
+    if (auto* challenged = std::get_if<Challenged>(&verdict))
+      challenged->is_replay = state == NonceState::used;
+    return verdict;
+  }
   Accepted accepted{.subscriber = *subscriber};
   if (claim.nonce_count) {
     proof.method = {};
@@ -289,9 +296,10 @@ std::optional<WallTime> Authenticator::nonce_time(std::string_view nonce, std::s
 }
 
 // False: it is not ours, too old, or this count was used before (RFC 7616 section 5.12).
-bool Authenticator::use_nonce(const Claim& claim, std::string_view impi, Now now) {
+Authenticator::NonceState Authenticator::use_nonce(const Claim& claim, std::string_view impi, Now now) {
   const auto made_at = nonce_time(claim.nonce, impi);
-  if (!made_at || *made_at > now.wall || *made_at + settings_.nonce_lifetime <= now.wall) return false;
+  if (!made_at || *made_at > now.wall || *made_at + settings_.nonce_lifetime <= now.wall)
+    return NonceState::ended;
   auto entry = counts_.find(impi);
   if (entry == counts_.end()) entry = counts_.emplace(std::string{impi}, NonceUses{}).first;
   NonceUses& nonces = entry->second;
@@ -300,18 +308,18 @@ bool Authenticator::use_nonce(const Claim& claim, std::string_view impi, Now now
                                 [&](const NonceUse& known) { return known.nonce == claim.nonce; });
   if (use != nonces.uses.end()) {
     // Without a count a nonce is good for once.
-    if (!claim.nonce_count || *claim.nonce_count <= use->count_last) return false;
+    if (!claim.nonce_count || *claim.nonce_count <= use->count_last) return NonceState::used;
     use->count_last = *claim.nonce_count;
-    return true;
+    return NonceState::good;
   }
-  if (*made_at <= nonces.refused_until) return false;
+  if (*made_at <= nonces.refused_until) return NonceState::ended;
   if (nonces.uses.size() >= settings_.limits.nonces_max) {
     nonces.refused_until = std::max(nonces.refused_until, nonces.uses.front().made_at);
     nonces.uses.pop_front();
   }
   nonces.uses.push_back(
       {.nonce = claim.nonce, .made_at = *made_at, .count_last = claim.nonce_count.value_or(UINT32_MAX)});
-  return true;
+  return NonceState::good;
 }
 
 void Authenticator::on_timeout(Now now) {

@@ -32,6 +32,7 @@ enum class RefusalReason : std::uint8_t {
   identity_mismatch,  // the public identity is none of the private one's
   malformed,
   unavailable,  // the subscribers could not be written
+  used_nonce,   // the right response, shown again (RFC 7616 section 5.5): challenged with stale=true
 };
 std::string_view to_string(RefusalReason reason);
 
@@ -41,6 +42,7 @@ struct Accepted {
 };
 struct Challenged {
   std::vector<std::string> rows{};  // of WWW-Authenticate
+  bool is_replay = false;           // of a response that was taken before
 };
 struct Refused {
   std::uint16_t status_code = 403;
@@ -97,7 +99,8 @@ class Authenticator {
   [[nodiscard]] std::string make_nonce(std::string_view impi, Now now);
   // When it was made; nothing for a nonce that is not ours, or another's.
   [[nodiscard]] std::optional<WallTime> nonce_time(std::string_view nonce, std::string_view impi) const;
-  [[nodiscard]] bool use_nonce(const Claim& claim, std::string_view impi, Now now);
+  enum class NonceState : std::uint8_t { good, ended, used };
+  [[nodiscard]] NonceState use_nonce(const Claim& claim, std::string_view impi, Now now);
   Verdict verify(const Claim& claim, const std::optional<Subscriber>& subscriber, std::string_view impi,
                  Now now);
 

@@ -143,7 +143,7 @@ void HomeCore::on_register(sip::ServerId id, const sip::Hop& from, const sip::Me
       ++counters_.refused;
       break;
   }
-  if (outcome.is_refused_identity)
+  if (outcome.has_refusal)
     effects_.emplace_back(RefusalReport{std::move(outcome.impi), outcome.refusal, from});
   layer_.respond(id, std::move(outcome.response), now);
 }

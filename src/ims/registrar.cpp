@@ -82,11 +82,13 @@ RegisterOutcome Registrar::on_register(const sip::Message& request, const sip::H
   Verdict verdict = authenticator_.judge(authorization, *impi, *impu, sender, now);
   if (const auto* refused = std::get_if<Refused>(&verdict)) {
     outcome.refusal = refused->reason;
-    outcome.is_refused_identity = true;
+    outcome.has_refusal = true;
     return answer({.status_code = refused->status_code, .reason = {}});
   }
   if (const auto* challenged = std::get_if<Challenged>(&verdict)) {
     outcome.kind = RegisterOutcome::Kind::challenged;
+    outcome.has_refusal = challenged->is_replay;
+    outcome.refusal = RefusalReason::used_nonce;
     Refusal refusal{.status_code = 401, .reason = {}};
     for (const std::string& row : challenged->rows)
       refusal.rows.emplace_back(HeaderName::www_authenticate, row);

@@ -26,7 +26,7 @@ struct RegisterOutcome {
   std::string response{};
   std::string impi{};
   RefusalReason refusal{};  // of an authentication that failed
-  bool is_refused_identity = false;
+  bool has_refusal = false;
 };
 
 class Registrar {

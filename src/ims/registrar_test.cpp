@@ -99,7 +99,10 @@ TEST(Registrar, RefusesANonceCountThatWasUsed) {
   };
   EXPECT_EQ(with_count(1), 200);
   EXPECT_EQ(with_count(2), 200);
+  EXPECT_TRUE(world.refusals.empty());
   EXPECT_EQ(with_count(2), 401);
+  ASSERT_EQ(world.refusals.size(), 1U);
+  EXPECT_EQ(world.refusals[0].reason, RefusalReason::used_nonce);
   EXPECT_EQ(with_count(1), 401);
   EXPECT_EQ(with_count(5), 200);
 }
@@ -113,6 +116,7 @@ TEST(Registrar, SaysStaleToTheRightPasswordWithAnOldNonce) {
   const Sent stale = world.ask(edge_hop, world.register_text({.authorization = right}));
   EXPECT_EQ(stale.status(), 401);
   EXPECT_NE(stale.value("WWW-Authenticate").find("stale=true"), std::string::npos);
+  EXPECT_TRUE(world.refusals.empty()) << "that is no replay";
   EXPECT_EQ(world.ask(edge_hop, world.register_text({.authorization = wrong})).status(), 403);
   EXPECT_EQ(world
                 .ask(edge_hop, world.register_text(

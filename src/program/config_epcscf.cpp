@@ -216,6 +216,8 @@ void read_limits(TableReader table, EpcscfConfig& epcscf) {
   epcscf::Limits& limits = epcscf.proxy.limits;
   table.number("registrations_total", limits.registrations_max, 1, many);
   table.number("registrations_per_impi", limits.registrations_per_impi_max, 1, 1000);
+  table.number("failed_logins_per_minute_per_source", limits.failed_logins_per_minute, 1, 1'000'000);
+  table.number("provisioned_per_impi_per_hour", limits.provisioned_per_impi_per_hour, 1, 1'000'000);
   table.number("registrations_per_connection", limits.registrations_per_flow_max, 1, 1000);
   table.number("calls_total", limits.calls_max, 1, many);
   table.number("calls_per_connection", limits.calls_per_flow_max, 1, 1000);

@@ -83,6 +83,8 @@ std::string format_epcscf_limits(const EpcscfConfig& epcscf) {
       .add("close_timeout_seconds", door.close_timeout)
       .add("registrations_total", limits.registrations_max)
       .add("registrations_per_impi", limits.registrations_per_impi_max)
+      .add("failed_logins_per_minute_per_source", limits.failed_logins_per_minute)
+      .add("provisioned_per_impi_per_hour", limits.provisioned_per_impi_per_hour)
       .add("registrations_per_connection", limits.registrations_per_flow_max)
       .add("calls_total", limits.calls_max)
       .add("calls_per_connection", limits.calls_per_flow_max)

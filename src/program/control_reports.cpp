@@ -54,6 +54,7 @@ void EpcscfReports::on_report(const epcscf::Report& report, Now now) {
 void EpcscfReports::tell(const epcscf::Registered& registered) {
   log_.write(registered.is_refresh && !registered.has_moved ? LogLevel::debug : LogLevel::info, "registered",
              {{"flow", number_of(registered.flow)},
+              {"client", registered.client.to_string()},
               {"subject", registered.subject},
               {"expires_in_seconds", registered.expires_in.count()},
               {"is_refresh", registered.is_refresh},
@@ -73,6 +74,7 @@ void EpcscfReports::tell(const epcscf::RegistrationRefused& refused, Now now) {
   const auto left_out = of_clients_.admit(now.mono);
   if (!left_out) return;
   log_.info("registration_refused", {{"flow", number_of(refused.flow)},
+                                     {"client", refused.client.to_string()},
                                      {"reason", epcscf::to_string(refused.reason)},
                                      {"code", refused.status_code},
                                      {"left_out", *left_out}});
@@ -83,6 +85,7 @@ void EpcscfReports::tell(const epcscf::MessageRefused& refused, Now now) {
   const auto left_out = of_clients_.admit(now.mono);
   if (!left_out) return;
   log_.info("message_refused", {{"flow", number_of(refused.flow)},
+                                {"client", refused.client.port == 0 ? "core" : refused.client.to_string()},
                                 {"reason", epcscf::to_string(refused.what)},
                                 {"code", refused.status_code},
                                 {"left_out", *left_out}});

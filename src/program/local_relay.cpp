@@ -52,20 +52,13 @@ void LocalRelay::work() {
 
 // In the order of asking: a credential that is put and then revoked is revoked.
 void LocalRelay::obey(std::vector<Job> jobs) {
-  std::vector<bool> outcomes;
-  for (std::size_t at = 0; at < jobs.size();) {
-    std::vector<PushedCredential> credentials;
-    for (; at < jobs.size() && std::holds_alternative<PushedCredential>(jobs[at].wish); ++at)
-      credentials.push_back(std::move(std::get<PushedCredential>(jobs[at].wish)));
-    if (!credentials.empty())
-      for (const auto& result : server_.put_all(credentials)) outcomes.push_back(result.has_value());
-    for (; at < jobs.size() && std::holds_alternative<Revocation>(jobs[at].wish); ++at) {
-      server_.revoke(std::get<Revocation>(jobs[at].wish));
-      outcomes.push_back(true);
-    }
-  }
-  loop_.post([jobs = std::move(jobs), outcomes = std::move(outcomes)]() mutable {
-    for (std::size_t at = 0; at < jobs.size(); ++at) jobs[at].on_done(outcomes[at]);
+  std::vector<credentials::Change> changes;
+  changes.reserve(jobs.size());
+  for (Job& job : jobs) changes.push_back(std::move(job.change));
+  auto results = server_.apply(changes);
+  loop_.post([jobs = std::move(jobs), results = std::move(results)]() mutable {
+    for (std::size_t at = 0; at < jobs.size(); ++at)
+      jobs[at].on_done(results[at].outcome == credentials::PushOutcome::done);
   });
 }
 

@@ -28,7 +28,7 @@ class LocalRelay final : public service::RelayPort {
 
  private:
   struct Job {
-    std::variant<credentials::PushedCredential, credentials::Revocation> wish;
+    credentials::Change change;
     Completion on_done;
   };
   void add(Job job);

@@ -97,6 +97,25 @@ TEST_F(LocalRelayTest, SaysWhatTheRelayRefuses) {
   EXPECT_FALSE(answer.get_future().get());
 }
 
+TEST_F(LocalRelayTest, SaysThatARevocationHasNoRoom) {
+  using enum credentials::Revocation::By;
+  port_.emplace(*server_, loop_);
+  const WallTime end = read_clocks().wall + std::chrono::hours{1};
+  std::vector<credentials::Change> all;
+  for (std::size_t count = 0; count < credentials::DenyList::entries_max; ++count)
+    all.emplace_back(credentials::Revocation{subject, std::to_string(count), end});
+  for (const auto& result : server_->apply(all)) ASSERT_EQ(result.outcome, credentials::PushOutcome::done);
+  const auto revoke = [&](const credentials::Revocation& revocation) {
+    std::promise<bool> answer;
+    EXPECT_TRUE(
+        loop_.ask([&] { port_->revoke(revocation, [&](bool is_done) { answer.set_value(is_done); }); }));
+    return answer.get_future().get();
+  };
+  EXPECT_FALSE(revoke({subject, "one more", end}));
+  EXPECT_TRUE(revoke({subject, "7", end})) << "it is there already";
+  EXPECT_TRUE(revoke({subject, "one that has ended", read_clocks().wall}));
+}
+
 TEST_F(LocalRelayTest, DoesWhatItWasAskedForBeforeItEnds) {
   port_.emplace(*server_, loop_);
   EXPECT_TRUE(loop_.ask([&] {

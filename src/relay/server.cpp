@@ -114,8 +114,12 @@ credentials::ChangeResult apply_to(Shard& shard, const credentials::Extension& e
   return {.outcome = shard.registry().pushed().extend(extension.username, extension.expires_at)};
 }
 
-credentials::ChangeResult apply_to(Shard& shard, const credentials::Revocation& revocation, WallTime) {
-  return {.allocations_ended = shard.revoke(revocation)};
+// What runs ends, even where there is no room to remember it.
+credentials::ChangeResult apply_to(Shard& shard, const credentials::Revocation& revocation, WallTime wall) {
+  const std::size_t ended = shard.revoke(revocation);
+  const bool is_held = shard.registry().deny_list().holds(revocation, wall);
+  return {.outcome = is_held ? credentials::PushOutcome::done : credentials::PushOutcome::full,
+          .allocations_ended = ended};
 }
 
 void add(turn::Counters& sum, const turn::Counters& more) {
@@ -262,20 +266,6 @@ std::expected<void, std::string> Server::put(const credentials::PushedCredential
   const WallTime wall = read_clocks().wall;  // the same for all shards, so that they agree
   impl_->on_every_shard([&](Shard& shard) { outcome = shard.registry().pushed().put(credential, wall); });
   return to_result(outcome);
-}
-
-std::vector<std::expected<void, std::string>> Server::put_all(
-    const std::vector<credentials::PushedCredential>& credentials) {
-  std::vector<credentials::PushOutcome> outcomes(credentials.size(), credentials::PushOutcome::done);
-  const WallTime wall = read_clocks().wall;
-  impl_->on_every_shard([&](Shard& shard) {
-    for (std::size_t at = 0; at < credentials.size(); ++at)
-      outcomes[at] = shard.registry().pushed().put(credentials[at], wall);
-  });
-  std::vector<std::expected<void, std::string>> results;
-  results.reserve(outcomes.size());
-  for (const credentials::PushOutcome outcome : outcomes) results.push_back(to_result(outcome));
-  return results;
 }
 
 std::expected<void, std::string> Server::extend(const std::string& username, WallTime expires_at) {

@@ -60,9 +60,6 @@ class Server {
 
   // The pushed source. put is refused when the table is full; each call is acknowledged by all shards.
   std::expected<void, std::string> put(const credentials::PushedCredential& credential);
-  // Many at once, for the price of one turn of the shards; an outcome for each.
-  std::vector<std::expected<void, std::string>> put_all(
-      const std::vector<credentials::PushedCredential>& credentials);
   std::expected<void, std::string> extend(const std::string& username, WallTime expires_at);
   std::vector<credentials::PushedEntry> list_pushed(const std::string& subject = {});
   std::size_t count_pushed();

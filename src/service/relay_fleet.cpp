@@ -137,6 +137,7 @@ class RelayFleet::Core : public std::enable_shared_from_this<RelayFleet::Core> {
   std::expected<std::shared_ptr<Link>, std::string> make_link(const RelaySettings& relay);
   void let_go(Link& link);
   void send(Link& link, HttpClient& client, HttpRequest request, OnAnswer on_answer);
+  bool remember(const Revocation& revocation);
   void spread(const Change& change, const std::shared_ptr<Tally>& tally);
   void flush(Link& link);
   void on_batch_answer(Link& link, const HttpAnswer& answer);
@@ -260,12 +261,23 @@ void RelayFleet::Core::put(const credentials::PushedCredential& credential, Comp
 
 void RelayFleet::Core::revoke(const Revocation& revocation, Completion on_done) {
   held_.revoke(revocation);
-  WallTime& until = revoked_.try_emplace({revocation.by, revocation.value}, WallTime::min()).first->second;
-  until = std::max(until, revocation.until);
+  if (!remember(revocation)) on_done = [on_done = std::move(on_done)](bool) mutable { on_done(false); };
   auto tally = std::make_shared<Tally>(Tally::Wants::all, std::move(on_done));
   spread(revocation, tally);
   if (tally->expects_nobody())
     asio::post(loop_, [self = shared_from_this(), tally] { tally->complete(false); });
+}
+
+bool RelayFleet::Core::remember(const Revocation& revocation) {
+  const std::pair what{revocation.by, revocation.value};
+  if (!revoked_.contains(what) && revoked_.size() >= settings_.revocations_max) {
+    forgets_at_ = Instant::min();
+    forget_ended();
+    if (revoked_.size() >= settings_.revocations_max) return false;
+  }
+  WallTime& until = revoked_.try_emplace(what, WallTime::min()).first->second;
+  until = std::max(until, revocation.until);
+  return true;
 }
 
 void RelayFleet::Core::spread(const Change& change, const std::shared_ptr<Tally>& tally) {

@@ -14,6 +14,7 @@
 
 #include "base/random.hpp"
 #include "base/time.hpp"
+#include "credentials/deny_list.hpp"
 #include "service/http_client.hpp"
 #include "service/relay_port.hpp"
 
@@ -42,6 +43,9 @@ struct RelayFleetSettings {
   std::chrono::milliseconds pause_max{30'000};
   std::size_t changes_per_request_max = 500;
   std::size_t waiting_max = 10'000;  // changes per relay; beyond, it is sent the full state instead
+  // That have not ended: as many as a relay's deny-list holds. Beyond, those that live are told, and a relay
+  // that is away will not be; no such revocation counts as done.
+  std::size_t revocations_max = credentials::DenyList::entries_max;
 };
 
 struct RelayStatus {  // for an operator

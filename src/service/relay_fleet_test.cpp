@@ -334,6 +334,20 @@ TEST(RelayFleet, GivesUpOnARelayThatIsSilent) {
   }));
 }
 
+TEST(RelayFleet, SaysOfWhatItCannotRememberThatItIsNotDone) {
+  World world{1};
+  world.settings.revocations_max = 2;
+  world.start();
+  ASSERT_TRUE(world.offers_become(first_uri));
+  EXPECT_TRUE(world.revoke(Revocation::By::subject, "a"));
+  EXPECT_TRUE(world.revoke(Revocation::By::subject, "b"));
+  ASSERT_TRUE(world.put("bob"));
+  EXPECT_FALSE(world.revoke(Revocation::By::username, "bob"));
+  EXPECT_FALSE(world.relays[0].has("bob")) << "who lives is told all the same";
+  EXPECT_TRUE(world.revoke(Revocation::By::subject, "a"));
+  EXPECT_EQ(world.fleet->tables().revocations, 2U);
+}
+
 TEST(RelayFleet, TakesInARelayAndLetsAnotherGo) {
   World world{2};
   world.start();
