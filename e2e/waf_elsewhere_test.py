@@ -28,13 +28,15 @@ class Elsewhere(waf.Case):
         cls.waf.sections["waf.limits"] = "connections_total = 20"
         cls.waf.write_config()
         cls.kept(cls.waf)
+        cls.waf.keep("client", "add", "edge", "--method", "client_secret_basic", "--introspects", waf.AUDIENCE,
+                     "--secret-to", cls.waf.folder / "edge.secret")  # fmt: skip
         cls.server.sections |= {
             "credentials.interface": f'listen = "{place}"\ncertificate = "{cls.server.certificate}"\n'
             f'key = "{cls.server.key}"\nclient_ca = "{cls.waf.certificate}"\nallowed_names = ["localhost"]',
             "credentials.token": KEY,
             "epcscf.tokens": f'authz_server = "{cls.waf.issuer}"\n[epcscf.tokens.introspection]\n'
-            f'endpoint = "{cls.waf.issuer}/introspect"\nclient_id = "epcscf"\n'
-            f'client_secret_file = "{cls.waf.folder}/introspection.secret"\nissuer = "{cls.waf.issuer}"\n'
+            f'endpoint = "{cls.waf.issuer}/introspect"\nclient_id = "edge"\n'
+            f'client_secret_file = "{cls.waf.folder}/edge.secret"\nissuer = "{cls.waf.issuer}"\n'
             f'audience = "{waf.AUDIENCE}"\nca_file = "{cls.waf.certificate}"\ncache_seconds = 0',
         }
         cls.server.write_config()

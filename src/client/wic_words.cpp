@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view no_credentials = "No TURN credentials: ";
 // docs/epcscf.md lists them.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 10> no_credentials_words{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> no_credentials_words{{
     {"not_secure", "they are handed out over TLS alone, and this connection is not encrypted"},
     {"third_party", "the REGISTER is for another identity than that of its sender"},
     {"unauthenticated", "the core did not ask for any proof of who we are"},

@@ -1,4 +1,5 @@
 // Keys of tokens that are fetched: [[credentials.token.providers]], [waf.stun_keys], [[waf.turn_servers]].
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -221,7 +222,7 @@ TEST_F(ConfigKeys, OfARelayThatIsNotToldOfRevokedTokensAreWarnedAbout) {
     EXPECT_EQ(loaded.problems, Lines{});
     return loaded.warnings;
   };
-  const auto relay = [](const char* uri) {
+  const auto table = [](const char* uri) {
     return fmt::format(
         "[[relays]]\nurl = \"https://turn1.ims.example:8443\"\ncertificate = \"r.pem\"\nkey = \"r.key\"\n"
         "ca = \"ca.pem\"\nuris = [\"{}\"]\n",
@@ -233,8 +234,8 @@ TEST_F(ConfigKeys, OfARelayThatIsNotToldOfRevokedTokensAreWarnedAbout) {
     });
   };
   EXPECT_EQ(untold(warnings("")), 1);
-  EXPECT_EQ(untold(warnings(relay("turn:turn2.ims.example:3478?transport=udp"))), 1);
-  EXPECT_EQ(untold(warnings(relay("turn:turn1.ims.example:3478?transport=udp"))), 0);
+  EXPECT_EQ(untold(warnings(table("turn:turn2.ims.example:3478?transport=udp"))), 1);
+  EXPECT_EQ(untold(warnings(table("turn:turn1.ims.example:3478?transport=udp"))), 0);
 }
 
 TEST_F(ConfigKeys, SaysWhatIsWrongWithWhatAWafHandsOut) {
