@@ -1,14 +1,10 @@
 // "A crash in the middle of any write loses nothing that was answered": children that write are killed, and
 // what they had reported by then has to be there, whole, and of the write that was under way all or nothing.
 
-#include <sys/select.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <functional>
-
 #include "base/random.hpp"
+#include "store/test_child.hpp"
 #include "store/test_ledger.hpp"
 #include "store/waf_rows.hpp"
 
@@ -16,59 +12,6 @@ namespace turnpike::store {
 namespace {
 
 using waf::digest_of;
-
-// Another process, until it is killed.
-class Child {
- public:
-  // `work` calls what it is given after each step that is done.
-  explicit Child(const std::function<void(const std::function<void()>&)>& work) {
-    std::array<int, 2> ends{};
-    check(::pipe(ends.data()) == 0, "there are pipes");
-    process_ = ::fork();
-    check(process_ >= 0, "there are processes");
-    if (process_ == 0) {
-      work([&] {
-        if (::write(ends[1], "x", 1) != 1) ::_exit(1);
-      });
-      ::_exit(0);
-    }
-    ::close(ends[1]);
-    reports_ = ends[0];
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-  ~Child() { ::close(reports_); }
-
-  bool wait_for_report() {
-    char report = 0;
-    const bool has_come = ::read(reports_, &report, 1) == 1;
-    count_ += has_come ? 1 : 0;
-    return has_come;
-  }
-  // For a report, so long at most.
-  void wait_for_report(std::chrono::microseconds longest) {
-    timeval left{.tv_sec = 0, .tv_usec = longest.count()};
-    fd_set set;
-    FD_ZERO(&set);
-    FD_SET(reports_, &set);
-    ::select(reports_ + 1, &set, nullptr, nullptr, &left);
-  }
-  // How many steps it has reported in all.
-  int kill() {
-    ::kill(process_, SIGKILL);
-    int status = 0;
-    EXPECT_EQ(::waitpid(process_, &status, 0), process_);
-    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "it did not end by itself";
-    while (wait_for_report()) {
-    }
-    return count_;
-  }
-
- private:
-  pid_t process_ = 0;
-  int reports_ = 0;
-  int count_ = 0;
-};
 
 waf::Family family_of(const std::string& id) {
   return {.id = id, .client = "wic", .user = "u-" + id, .ends_at = now + hour};
@@ -84,7 +27,6 @@ waf::Issued token_of(const std::string& id, const std::string& of, waf::IssuedKi
           .ends_at = now + hour};
 }
 
-using Step = void (*)(WafLedger& ledger, const std::string& name);
 constexpr std::array<Step, 14> steps{
     [](WafLedger& ledger, const std::string& name) {
       ledger.add_code({.digest = digest_of(name),
@@ -127,26 +69,7 @@ constexpr std::array<Step, 14> steps{
 constexpr int steps_max = static_cast<int>(steps.size());
 constexpr int revocation = steps_max - 1;
 
-void run_steps(const std::string& file, const std::string& round, const std::function<void()>& report) {
-  const auto ledger = open(file);
-  for (int i = 0;; ++i) {
-    steps[static_cast<std::size_t>(i % steps_max)](*ledger, round + std::to_string(i / steps_max));
-    if (ledger->take_failure()) ::_exit(2);
-    report();
-  }
-}
-
-struct Witness {
-  WafLedger& ledger;
-  Database& database;
-
-  [[nodiscard]] std::int64_t ask(const std::string& sql, std::string_view name) const {
-    auto statement = database.prepare(sql);
-    check(statement.has_value(), "the question is SQL");
-    return statement->bind(1, name).step().value_or(false) ? statement->number(0) : -1;
-  }
-  [[nodiscard]] bool has(const std::string& id) const { return ledger.find_issued(id, now).has_value(); }
-
+struct Witness : Rows {
   // Of a name whose first `done` steps were reported; the next one may have happened, whole.
   void expect(const std::string& name, int done) const {
     const auto is = [&](int step, bool has_happened) {
@@ -194,22 +117,13 @@ TEST(WafLedgerCrash, LosesNothingThatWasAnswered) {
   const Folder folder;
   const std::string file = folder.file("waf.db");
   SeededRandom random{20};
-  std::vector<int> done;
-  constexpr int rounds = 16;
-  for (int round = 0; round < rounds; ++round) {
-    Child child{[&](const auto& report) { run_steps(file, std::to_string(round) + "-", report); }};
-    for (auto left = 1 + random.below(30); left > 0; --left) ASSERT_TRUE(child.wait_for_report());
-    child.wait_for_report(std::chrono::microseconds{random.below(2000)});
-    done.push_back(child.kill());
-  }
+  const std::vector<int> done = kill_at_random(file, steps, random);
   const auto ledger = open(file);
   auto database = Database::open(file, waf_schema());
   ASSERT_TRUE(database);
-  for (int round = 0; round < rounds; ++round)
-    for (int name = 0; name <= done[static_cast<std::size_t>(round)] / steps_max; ++name)
-      Witness{*ledger, *database}.expect(
-          std::to_string(round) + "-" + std::to_string(name),
-          std::min(done[static_cast<std::size_t>(round)] - name * steps_max, steps_max));
+  for_each_name(done, steps_max, [&](const std::string& name, int of_it) {
+    Witness{{*ledger, *database}}.expect(name, of_it);
+  });
   EXPECT_TRUE(database->verify());
   EXPECT_EQ(ledger->take_failure().value_or("none"), "none");
 }
