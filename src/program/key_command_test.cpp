@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "program/key_fetch_command.hpp"
 #include "program/test_folder.hpp"
 #include "program/text_file.hpp"
+#include "program/waf_accounts.hpp"
+#include "store/waf_rows.hpp"
 
 namespace turnpike::program {
 namespace {
@@ -119,6 +122,78 @@ TEST(KeyRotate, LetsAComputedSecretBeKnownBeforeItIssues) {
             "--id: found \"a\", which is there already, allowed: a new id");
   EXPECT_EQ(plan_rotation(config, {}, wall, random).complaint,
             "--source: found token, but there is no [credentials.token]");
+}
+
+// Of a WAF that hands out keys, whose commands can be made to fail at their end: by the entry in its audit
+// trail, which comes after all else.
+struct FetchedKeys {
+  FetchedKeys() {
+    folder.write("ca.pem", "");
+    EXPECT_TRUE(open_accounts(config, true));
+  }
+  [[nodiscard]] std::vector<waf::StoredTurnKey> read() const {
+    return open_accounts(config, true)->ledger->turn_keys();
+  }
+  [[nodiscard]] Answer begin() const {
+    return begin_turn_key(config, {.server_name = "turn1.ims.example", .at_once = true});
+  }
+  [[nodiscard]] Answer withdraw() const { return withdraw_keys({.config = config, .all = true}); }
+  void change(const std::string& sql) const {
+    EXPECT_TRUE(store::Database::open(folder / "waf.db", store::waf_schema())->execute(sql));
+  }
+  void make_fail() const {
+    change("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no room'); END");
+  }
+  void mend() const { change("DROP TRIGGER full"); }
+
+  TestFolder folder{};
+  std::string config = folder.write("t.toml", R"([waf]
+certificate = "c.pem"
+key = "k.pem"
+issuer = "https://waf.ims.example"
+listen = ["https:192.0.2.10:443"]
+database = "waf.db"
+audience = "epcscf.ims.example"
+secret = "a-secret-of-thirty-two-characters"
+[waf.stun_keys]
+listen = "https:192.0.2.10:8446"
+client_ca = "ca.pem"
+kid_prefix = "w1-"
+[[waf.turn_servers]]
+server_name = "turn1.ims.example"
+realm = "ims.example"
+uris = ["turn:turn1.ims.example"]
+)");
+};
+
+TEST(FetchedKeys, AreBegunWhollyOrNot) {
+  const FetchedKeys desk;
+  ASSERT_TRUE(desk.read().empty());
+  ASSERT_EQ(desk.begin().complaint, "");
+  const auto before = desk.read();
+  desk.make_fail();
+  EXPECT_TRUE(desk.begin().complaint.contains("no room"));
+  const auto after = desk.read();
+  ASSERT_EQ(after.size(), before.size());
+  EXPECT_EQ(after.back().used_until, before.back().used_until) << "it would end with no other one begun";
+  desk.mend();
+  EXPECT_EQ(desk.begin().complaint, "");
+  EXPECT_EQ(desk.read().size(), before.size() + 1);
+}
+
+TEST(FetchedKeys, AreWithdrawnWhollyOrNot) {
+  const FetchedKeys desk;
+  ASSERT_EQ(desk.begin().complaint, "");
+  ASSERT_EQ(desk.begin().complaint, "");
+  const auto before = desk.read().size();
+  desk.make_fail();
+  EXPECT_TRUE(desk.withdraw().complaint.contains("no room"));
+  for (const waf::StoredTurnKey& it : desk.read()) EXPECT_FALSE(it.is_withdrawn) << it.kid;
+  desk.mend();
+  EXPECT_EQ(desk.withdraw().complaint, "");
+  const auto after = desk.read();
+  EXPECT_EQ(std::ranges::count_if(after, &waf::StoredTurnKey::is_withdrawn), std::ssize(after) - 1);
+  EXPECT_EQ(after.size(), before + 1) << "another one is in their place";
 }
 
 }  // namespace

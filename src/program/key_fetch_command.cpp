@@ -204,11 +204,6 @@ std::string tell_server(const Config& config) {
   return told ? "the server goes by it\n" : "no server of this configuration runs: the next one goes by it\n";
 }
 
-struct Withdrawal {
-  std::optional<std::string> config, provider, kid;
-  bool all = false;
-};
-
 // Every relay of which the server of this configuration knows ends what was made with the key.
 std::string tell_relays(const Config& config, const waf::StoredTurnKey& key, WallTime wall) {
   const auto ttl =
@@ -221,38 +216,43 @@ std::string tell_relays(const Config& config, const waf::StoredTurnKey& key, Wal
   return fmt::format("  {}: relays of this server were told\n", key.server_name);
 }
 
-Answer withdraw_turn_keys(WafAccounts& accounts, const Withdrawal& options, WallTime wall) {
+// Withdrawn, noted, and others in their place: together, so that a command that is killed can be given again
+// and tells of all of them. Those that were withdrawn.
+std::expected<std::vector<waf::StoredTurnKey>, std::string> replace_turn_keys(WafAccounts& accounts,
+                                                                              const KeyWithdrawal& options,
+                                                                              WallTime wall) {
+  using Withdrawn = std::expected<std::vector<waf::StoredTurnKey>, std::string>;
   SystemRandom random;
   const waf::Settings settings = make_waf_settings(accounts.config);
-  std::vector<waf::StoredTurnKey> withdrawn;
-  for (const waf::StoredTurnKey& key : accounts.ledger->turn_keys())
-    if ((options.all || key.kid == options.kid) && accounts.ledger->withdraw_turn_key(key.kid)) {
-      withdrawn.push_back(key);
-      note(accounts, "turn_key_withdrawn", key.kid, wall);
-    }
-  if (const auto failure = accounts.ledger->take_failure()) return refuse(*failure);
-  if (withdrawn.empty())
+  auto replaced = accounts.join([&]() -> Withdrawn {
+    std::vector<waf::StoredTurnKey> withdrawn;
+    for (const waf::StoredTurnKey& key : accounts.ledger->turn_keys())
+      if ((options.all || key.kid == options.kid) && accounts.ledger->withdraw_turn_key(key.kid)) {
+        withdrawn.push_back(key);
+        note(accounts, "turn_key_withdrawn", key.kid, wall);
+      }
+    if (withdrawn.empty()) return withdrawn;
+    auto ring = waf::TurnKeyRing::open(*accounts.ledger);
+    if (!ring) return std::unexpected(ring.error());
+    const auto made = ring->rotate(*accounts.ledger, settings, wall, random);
+    return made ? Withdrawn{std::move(withdrawn)} : std::unexpected(made.error());
+  });
+  if (auto failure = accounts.ledger->take_failure()) return std::unexpected(*std::move(failure));
+  return replaced;
+}
+
+Answer withdraw_turn_keys(WafAccounts& accounts, const KeyWithdrawal& options, WallTime wall) {
+  const auto withdrawn = replace_turn_keys(accounts, options, wall);
+  if (!withdrawn) return refuse(withdrawn.error());
+  if (withdrawn->empty())
     return say_no(options.all ? "there is no key that could be withdrawn"
                               : fmt::format("there is no key {} that could be withdrawn", *options.kid));
-  auto ring = waf::TurnKeyRing::open(*accounts.ledger);
-  if (!ring) return refuse(ring.error());
-  if (const auto made = ring->rotate(*accounts.ledger, settings, wall, random); !made)
-    return refuse(made.error());
   std::string text;
   const std::string told = tell_server(accounts.config);
-  for (const waf::StoredTurnKey& key : withdrawn)
+  for (const waf::StoredTurnKey& key : *withdrawn)
     text +=
         key.kid + " is withdrawn; another key takes its place\n" + tell_relays(accounts.config, key, wall);
   return accounts.conclude(text + told);
-}
-
-Answer withdraw(const Withdrawal& options) {
-  const int named = (options.provider ? 1 : 0) + (options.kid ? 1 : 0) + (options.all ? 1 : 0);
-  if (named != 1) return refuse("name one of --provider (at a relay), --kid and --all (at a WAF)");
-  if (options.provider) return withdraw_provider({options.config, options.provider});
-  auto accounts = open_accounts(options.config, false);
-  if (!accounts) return accounts.error();
-  return withdraw_turn_keys(*accounts, options, read_clocks().wall);
 }
 
 }  // namespace
@@ -284,18 +284,32 @@ Answer begin_turn_key(const std::optional<std::string>& config_file, const KeyBe
       options.server_name.value_or(servers.empty() ? "" : servers.front().token.server_name);
   SystemRandom random;
   const WallTime wall = read_clocks().wall;
-  auto ring = waf::TurnKeyRing::open(*accounts->ledger);
-  if (!ring) return refuse(ring.error());
-  if (const auto kept = ring->rotate(*accounts->ledger, settings, wall, random); !kept)
-    return refuse(kept.error());
-  const auto kid = ring->begin_next(*accounts->ledger, settings, name, options.at_once, wall, random);
+  // Together: a key that is published without an end to the use of others would not be what was asked for.
+  const auto kid = accounts->join([&]() -> std::expected<std::string, std::string> {
+    auto ring = waf::TurnKeyRing::open(*accounts->ledger);
+    if (!ring) return std::unexpected(ring.error());
+    if (const auto kept = ring->rotate(*accounts->ledger, settings, wall, random); !kept)
+      return std::unexpected(kept.error());
+    auto begun = ring->begin_next(*accounts->ledger, settings, name, options.at_once, wall, random);
+    if (begun) note(*accounts, "turn_key_begun", *begun, wall);
+    return begun;
+  });
   if (!kid) return refuse(kid.error());
-  note(*accounts, "turn_key_begun", *kid, wall);
+  if (const auto failure = accounts->ledger->take_failure()) return refuse(*failure);
   const WallTime begin = options.at_once ? wall : wall + settings.turn_keys.published_before;
   return accounts->conclude(
       fmt::format("{} is published for {}, and used {}\n", *kid, name,
                   options.at_once ? "as soon as it was fetched" : format_distance(begin, wall)) +
       tell_server(accounts->config));
+}
+
+Answer withdraw_keys(const KeyWithdrawal& options) {
+  const int named = (options.provider ? 1 : 0) + (options.kid ? 1 : 0) + (options.all ? 1 : 0);
+  if (named != 1) return refuse("name one of --provider (at a relay), --kid and --all (at a WAF)");
+  if (options.provider) return withdraw_provider({options.config, options.provider});
+  auto accounts = open_accounts(options.config, false);
+  if (!accounts) return accounts.error();
+  return withdraw_turn_keys(*accounts, options, read_clocks().wall);
 }
 
 // --- the command line -------------------------------------------------------------------------------------
@@ -324,14 +338,14 @@ void add_provider_command(Command& key, const char* name, const char* help,
 
 void add_key_fetching(Command& key) {
   add_provider_command(key, "fetch", "Have a relay fetch the keys of a provider now", fetch_keys);
-  const auto options = std::make_shared<Withdrawal>();
+  const auto options = std::make_shared<KeyWithdrawal>();
   Command command = key.add("withdraw", "Take a provider, or a key that has leaked, out of use at once");
   command.text("--config", options->config, "the configuration of the relay, or of the WAF")
       .text("--provider", options->provider, "at a relay: all keys of this provider")
       .text("--kid", options->kid, "at a WAF: this key")
       .flag("--all", options->all, "at a WAF: all keys of all its TURN servers")
       .explain(withdraw_help);
-  command.on_run([options] { return withdraw(*options); });
+  command.on_run([options] { return withdraw_keys(*options); });
   add_provider_command(key, "restore", "Let a provider in again that was withdrawn at a relay",
                        restore_provider);
 }

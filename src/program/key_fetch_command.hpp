@@ -24,6 +24,12 @@ struct KeyBeginOptions {
 };
 Answer begin_turn_key(const std::optional<std::string>& config_file, const KeyBeginOptions& options);
 
+struct KeyWithdrawal {
+  std::optional<std::string> config{}, provider{}, kid{};
+  bool all = false;
+};
+Answer withdraw_keys(const KeyWithdrawal& options);
+
 // fetch, withdraw, restore
 void add_key_fetching(Command& key);
 

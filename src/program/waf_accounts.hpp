@@ -24,14 +24,22 @@ struct WafAccounts {
   std::unique_ptr<store::WafLedger> ledger;
   std::chrono::milliseconds patience{2000};  // with a server that has to tell its relays
 
-  // Both the change and its entry, or neither; returns what `change` does.
+  // All that `change` writes, or nothing of it; returns what it does.
   template <typename Change>
-  auto record(const waf::AuditEntry& entry, const Change& change) {
+  auto join(const Change& change) {
     ledger->begin();
     auto result = change();
-    ledger->append_audit({&entry, 1});
     ledger->commit();
     return result;
+  }
+  // Both the change and its entry, or neither.
+  template <typename Change>
+  auto record(const waf::AuditEntry& entry, const Change& change) {
+    return join([&] {
+      auto result = change();
+      ledger->append_audit({&entry, 1});
+      return result;
+    });
   }
   // What was done, or why not: then nothing was.
   [[nodiscard]] Answer conclude(std::string text) const;
