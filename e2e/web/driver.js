@@ -1,6 +1,7 @@
 // What the programs of the OAuth libraries share: one line of JSON out for each thing to do or tell, one line in.
 //
 //   {"login": URL}    -> where the browser of the test is sent at the end
+//   {"relay": TOKENS} -> "yes", once the test has relayed with them
 //   {"done": {...}}   what was got, for the test to look at
 //   {"error": "..."}  it has failed
 
@@ -12,6 +13,11 @@ const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 export async function login(url) {
   say({ login: String(url) });
   return new URL((await input.next()).value);
+}
+
+export async function relay(tokens) {
+  say({ relay: tokens });
+  if ((await input.next()).value !== 'yes') throw new Error('nobody relayed');
 }
 
 export async function refusal(promise) {

@@ -4,7 +4,7 @@
 // (the TURN server's name), server {id, secret} (client_secret_basic, client_credentials), asks {id, secret} (introspection).
 
 import * as oauth from 'oauth4webapi';
-import { login, refusal, run } from './driver.js';
+import { login, refusal, relay, run } from './driver.js';
 
 const pop = { recognizedTokenTypes: { pop: () => {} } };
 
@@ -50,6 +50,7 @@ await run(async (settings) => {
     subject_token: done.tokens.access_token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', audience: settings.turn,
   });
   done.turn = await oauth.processGenericTokenEndpointResponse(as, wic, exchange, pop);
+  await relay(done.turn);
   const refresh = async (token) => oauth.processRefreshTokenResponse(as, wic, await oauth.refreshTokenGrantRequest(as, wic, none, token));
   done.refreshed = await refresh(done.tokens.refresh_token);
   done.reuse = await refusal(refresh(done.tokens.refresh_token));

@@ -1,7 +1,7 @@
 // The flows of the WAF by openid-client. SETTINGS as of oauth4webapi.js.
 
 import * as client from 'openid-client';
-import { login, refusal, run } from './driver.js';
+import { login, refusal, relay, run } from './driver.js';
 
 await run(async (settings) => {
   const done = {};
@@ -25,11 +25,14 @@ await run(async (settings) => {
   done.otherState = await refusal(client.authorizationCodeGrant(config, place, { ...checks, expectedState: 'x' }));
   done.tokens = await client.authorizationCodeGrant(config, place, checks);
   done.refreshed = await client.refreshTokenGrant(config, done.tokens.refresh_token);
+  const exchange = (token, scope) => client.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:token-exchange', {
+    subject_token: token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', scope,
+  });
+  done.exchanged = await exchange(done.refreshed.access_token, 'ims turn');
+  await relay(done.exchanged);
   done.narrowed = await client.refreshTokenGrant(config, done.refreshed.refresh_token, { scope: 'ims' });
   done.widened = await refusal(client.refreshTokenGrant(config, done.narrowed.refresh_token, { scope: 'ims everything' }));
-  done.exchanged = await client.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:token-exchange', {
-    subject_token: done.narrowed.access_token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', scope: 'ims',
-  });
+  done.exchangedNarrowed = await exchange(done.narrowed.access_token, 'ims');
 
   const [boundPlace, boundChecks] = await authorize({ prompt: 'consent' });
   const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'));
