@@ -115,13 +115,17 @@ class Site:
     def log_in(self, browser, page, user="alice", password=PASSWORD):
         return browser.post(f"{self.issuer}/login", name=user, password=password, **page.hidden())
 
-    def tokens(self, user="alice"):
-        """What a WIC is given after the login and the consent of this user."""
+    def authorized(self, user="alice"):
+        """Where a browser goes with its code after the login and the consent of this user, and the verifier."""
         browser, verifier = self.browser(), secrets.token_urlsafe(32)
         page = browser.get(self.log_in(browser, browser.get(self.authorization(verifier)), user).location)
         if page.status == 200:
             page = browser.post(f"{self.issuer}/consent", decision="allow", **page.hidden())
-        return self.redeem(page.location, verifier).json()
+        return page.location, verifier
+
+    def tokens(self, user="alice"):
+        """What a WIC is given then."""
+        return self.redeem(*self.authorized(user)).json()
 
     def redeem(self, location, verifier):
         code = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(location).query)).get("code", "")

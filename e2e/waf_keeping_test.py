@@ -1,15 +1,20 @@
 """What an operator does to a WAF that serves: accounts, keys, the secret, the audit trail, backups; and a full disk."""
 
 import base64
+import http.client
+import itertools
 import json
 import os
 import resource
 import secrets
 import shutil
 import signal
+import ssl
 import subprocess
+import threading
 import time
 import unittest
+import urllib.parse
 
 import turn
 import waf
@@ -147,6 +152,90 @@ class WithoutAServer(OwnWaf):
         self.addCleanup(client.close)
         with self.assertRaises(turn.Refused):
             client.allocate()
+
+
+class Family:
+    def __init__(self, server, user):
+        self.code = server.authorized(user)
+        self.refresh_tokens = [server.redeem(*self.code).json()["refresh_token"]]
+
+
+class Holder(threading.Thread):
+    """Refreshes the families of one user, one after the other and as fast as it can, until the server is gone."""
+
+    def __init__(self, server, families):
+        super().__init__(daemon=True)
+        self.families = families
+        self.answered, self.unanswered, self.refused = 0, None, None
+        context = ssl.create_default_context(cafile=server.certificate)
+        self.connection = http.client.HTTPSConnection(world.V4, server.waf_port, timeout=30, context=context)
+
+    def refreshed(self, family):
+        form = {"grant_type": "refresh_token", "client_id": "wic", "refresh_token": family.refresh_tokens[-1]}
+        fields = {"Content-Type": "application/x-www-form-urlencoded"}
+        self.connection.request("POST", "/token", urllib.parse.urlencode(form), fields)
+        return waf.Answer(self.connection.getresponse())
+
+    def run(self):
+        for family in itertools.cycle(self.families):
+            try:
+                answer = self.refreshed(family)
+            except (OSError, http.client.HTTPException):
+                self.unanswered = family
+                return
+            if answer.status != 200:
+                self.refused = answer
+                return
+            family.refresh_tokens.append(answer.json()["refresh_token"])
+            self.answered += 1
+
+
+class Killed(OwnWaf):
+    def refreshes(self, user):
+        """As the database has them, answered or not."""
+        entries = self.entries("--user", user, "--event", "tokens_issued")
+        return sum(entry["detail"] == "refresh_token" for entry in entries)
+
+    def assert_ended(self, answer):
+        self.assertEqual((answer.status, answer.json().get("error")), (400, "invalid_grant"), answer)
+
+    def kill_under_load(self, families, pause):
+        """What was answered is there, and of what was not, all or nothing: the one token of which nobody can know."""
+        before = {user: self.refreshes(user) for user in families}
+        holders = {user: Holder(self.server, of_user) for user, of_user in families.items()}
+        for holder in holders.values():
+            holder.start()
+        time.sleep(pause)
+        self.server.process.kill()
+        self.server.process.wait()
+        for user, holder in holders.items():
+            holder.join(30)
+            self.assertIsNotNone(holder.unanswered, f"{user}: {holder.refused}")
+            self.assertGreater(holder.answered, 0, user)
+        world.Turnpike.start(self.server)
+        for user, holder in holders.items():
+            kept = self.refreshes(user) - before[user] - holder.answered
+            self.assertIn(kept, (0, 1), f"{user}: {holder.answered} answered")
+            for family in list(families[user]):
+                answer = self.refreshed({"refresh_token": family.refresh_tokens[-1]})
+                if kept and family is holder.unanswered:
+                    self.assert_ended(answer)
+                    families[user].remove(family)
+                else:
+                    self.assertEqual(answer.status, 200, f"{user}: {answer}")
+                    self.assertTrue(self.server.introspect(answer.json()["access_token"])["active"])
+                    family.refresh_tokens.append(answer.json()["refresh_token"])
+
+    def test_under_load_it_loses_no_refresh_token_and_takes_none_twice(self):
+        families = {user: [Family(self.server, user) for _ in range(4)] for user in ("alice", "bob")}
+        for pause in (0.3, 0.5, 0.7):
+            self.kill_under_load(families, pause)
+        for of_user in families.values():
+            used, redeemed = of_user[:2]
+            self.assert_ended(self.refreshed({"refresh_token": used.refresh_tokens[0]}))
+            self.assert_ended(self.refreshed({"refresh_token": used.refresh_tokens[-1]}))
+            self.assert_ended(self.server.redeem(*redeemed.code))
+            self.assert_ended(self.refreshed({"refresh_token": redeemed.refresh_tokens[-1]}))
 
 
 class Keys(OwnWaf):
