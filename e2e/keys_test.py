@@ -197,6 +197,8 @@ class Page(unittest.TestCase):
         self.add_a_turn_server()
         self.restart_while_the_waf_is_away()
         self.rotate_and_withdraw_a_key()
+        self.go_over_to_the_next_key()
+        self.replace_all_keys()
         self.recover_from_a_compromised_waf()
         self.have_a_third_party()
         executed = {heading for heading, fences in self.sections.items() if any(it.kind == "sh" for it in fences)}
@@ -281,6 +283,40 @@ class Page(unittest.TestCase):
         self.assertFalse(token["kid"].startswith(kid))
         self.client(token, "192.0.2.21")
         self.assertRegex(self.shell("turnpike key list --config waf.toml"), rf"{kid} +turn1\.ims\.example +withdrawn")
+        self.shell("turnpike key withdraw --config waf.toml --kid nobody", status=1)
+
+    def go_over_to_the_next_key(self):
+        """What a rotation by itself does, but without the day between: tokens of both keys are accepted."""
+        old = self.token("turn1")
+        client = self.client(old, "192.0.2.21")
+        said = self.shell("turnpike key rotate --config waf.toml --source waf --server turn1.ims.example --at-once")
+        kid = re.search(r"^(w1-\S+) is published for turn1\.ims\.example, and used as soon as it was fetched$", said, re.M)[1]
+        self.assertFalse(self.token("turn1")["kid"].startswith(kid), "the relay does not have it yet")
+        self.assertIn(kid, self.shell("turnpike key fetch --config turn1.toml"))
+        new = self.token("turn1")
+        self.assertTrue(new["kid"].startswith(kid), new["kid"])
+        self.client(new, "192.0.2.21")
+        self.assertEqual(client.refresh().error(), None)
+        self.assertTrue(client.echoes(), "what was there goes on")
+        self.client(old, "192.0.2.21")
+        self.assertRegex(self.shell("turnpike key list --config waf.toml"), rf"{kid} +turn1\.ims\.example +used, ")
+
+    def replace_all_keys(self):
+        servers = {"turn1": "192.0.2.21", "turn2": "192.0.2.22"}
+        leaked = {server: self.token(server) for server in servers}
+        clients = {server: self.client(leaked[server], address) for server, address in servers.items()}
+        said = self.shell("turnpike key withdraw --config waf.toml --all")
+        withdrawn = re.findall(r"^(w1-\S+) is withdrawn; another key takes its place$", said, re.M)
+        listed = self.shell("turnpike key list --config waf.toml")
+        for kid in withdrawn:
+            self.assertRegex(listed, rf"{kid} +turn\d\.ims\.example +withdrawn")
+        for server, address in servers.items():
+            self.assertTrue(any(leaked[server]["kid"].startswith(kid) for kid in withdrawn), said)
+            self.assertEqual(len(re.findall(rf"{server}\.ims\.example +used, ", listed)), 1, listed)
+            self.shell(f"turnpike key fetch --config {server}.toml")
+            self.assertFalse(clients[server].echoes(seconds=0.3), said)
+            self.assert_refused(leaked[server], address)
+            self.client(self.token(server), address)
         self.shell("turnpike key withdraw --config waf.toml --kid nobody", status=1)
 
     def recover_from_a_compromised_waf(self):
