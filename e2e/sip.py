@@ -94,9 +94,9 @@ def bearer(token, bare=False):
 
 
 def digest(challenge, username, password, method, uri):
-    """The Authorization that answers a challenge: RFC 2617 with qop=auth, and SHA-256 of RFC 8760."""
+    """The Authorization that answers a challenge: RFC 2617 with qop=auth, and SHA-256 of RFC 8760; with AKA's password, AKA."""
     said = parameters(challenge)
-    function = hashlib.sha256 if said.get("algorithm", "MD5").upper() == "SHA-256" else hashlib.md5
+    function = hashlib.sha256 if said.get("algorithm", "MD5").upper().endswith("SHA-256") else hashlib.md5
     hexed = lambda text: function(text.encode()).hexdigest()  # noqa: E731
     cnonce = secrets.token_hex(8)
     secret = hexed(f"{username}:{said['realm']}:{password}")
