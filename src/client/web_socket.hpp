@@ -22,10 +22,14 @@ struct WebSocketUri {
   std::uint16_t port = 443;
   std::string path = "/";
   [[nodiscard]] std::string to_string() const;
+  // Nobody between reads along: TLS, or no network between us and the other side.
+  [[nodiscard]] bool is_private() const;
   bool operator==(const WebSocketUri&) const = default;
 };
 // The error is a whole sentence.
 std::expected<WebSocketUri, std::string> parse_web_socket_uri(std::string_view text);
+// The same, of a server that is told a login: in clear for this machine alone, unless that is asked for.
+std::expected<WebSocketUri, std::string> parse_login_uri(std::string_view text, bool allows_cleartext);
 
 struct WebSocketSettings {
   WebSocketUri uri{};

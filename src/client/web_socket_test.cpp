@@ -45,6 +45,24 @@ TEST(WebSocketUri, IsReadAndWritten) {
     EXPECT_FALSE(parse_web_socket_uri(text)) << text;
 }
 
+TEST(WebSocketUri, OfALoginIsInClearOnThisMachineAlone) {
+  for (const char* text :
+       {"wss://edge.example", "wss://192.0.2.1:8443", "ws://127.0.0.1:8080", "ws://127.255.0.9",
+        "ws://[::1]:8080/ws", "ws://[::ffff:127.0.0.1]", "ws://localhost"})
+    EXPECT_TRUE(parse_login_uri(text, false)) << text;
+  for (const char* text :
+       {"ws://edge.example:8080", "ws://192.0.2.1", "ws://0.0.0.0", "ws://[::]", "ws://[2001:db8::1]",
+        "ws://[::ffff:192.0.2.1]", "ws://localhost.example", "ws://127.0.0.1.example", "ws://127.1"}) {
+    const auto uri = parse_login_uri(text, false);
+    ASSERT_FALSE(uri) << text;
+    EXPECT_EQ(uri.error(), "\"" + std::string{text} +
+                               "\" would be told the login in clear: use wss://; ws:// is for this machine "
+                               "alone, or for --allow-cleartext");
+    EXPECT_EQ(parse_login_uri(text, true), parse_web_socket_uri(text)) << text;
+  }
+  EXPECT_FALSE(parse_login_uri("edge.example", true));
+}
+
 TEST(WebSocket, CarriesMessagesBothWays) {
   TinyDoor door{{.answer = repeat}};
   auto socket = WebSocket::connect(towards(door));

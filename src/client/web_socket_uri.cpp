@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/address.hpp"
+#include "base/http_url.hpp"
 #include "client/web_socket.hpp"
 
 namespace turnpike::client {
@@ -33,6 +34,23 @@ std::string WebSocketUri::to_string() const {
   const bool is_ipv6 = host.find(':') != std::string::npos;
   return fmt::format("{}://{}{}{}:{}{}", is_secure ? "wss" : "ws", is_ipv6 ? "[" : "", host,
                      is_ipv6 ? "]" : "", port, path == "/" ? "" : path);
+}
+
+bool WebSocketUri::is_private() const {
+  if (is_secure) return true;
+  HttpUrl url;
+  url.host = host;
+  return url.is_loopback();
+}
+
+std::expected<WebSocketUri, std::string> parse_login_uri(std::string_view text, bool allows_cleartext) {
+  auto uri = parse_web_socket_uri(text);
+  if (uri && !allows_cleartext && !uri->is_private())
+    return std::unexpected(fmt::format(
+        "\"{}\" would be told the login in clear: use wss://; ws:// is for this machine alone, or for "
+        "--allow-cleartext",
+        text));
+  return uri;
 }
 
 std::expected<WebSocketUri, std::string> parse_web_socket_uri(std::string_view text) {

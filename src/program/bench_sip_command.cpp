@@ -46,7 +46,7 @@ Answer run_bench_sip(const BenchSipOptions& options) {
 std::expected<client::SipLoadSettings, std::string> make_bench_sip_settings(const BenchSipOptions& options) {
   const auto mode = client::parse_sip_load_mode(options.mode);
   if (!mode) return std::unexpected(fmt::format("MODE: found \"{}\"", options.mode));
-  const auto uri = client::parse_web_socket_uri(options.server);
+  const auto uri = client::parse_login_uri(options.server, options.allow_cleartext);
   if (!uri) return std::unexpected("--server: " + uri.error());
   const auto ip = IpAddress::parse(uri->host == "localhost" ? "127.0.0.1" : uri->host);
   if (!ip)
@@ -78,10 +78,12 @@ void add_bench_sip_command(Command root) {
   const auto options = std::make_shared<BenchSipOptions>();
   Command bench = root.add("bench-sip", "Register with any SIP server over WebSocket and measure it");
   bench.required_choice("MODE", options->mode, {"refresh", "reuse", "fresh", "idle"}, "what the clients do")
-      .required_text("--server", options->server, "ws://ADDRESS:PORT or wss://ADDRESS:PORT")
+      .required_text("--server", options->server, "wss://ADDRESS:PORT, or ws:// on this machine")
       .required_text("--password", options->password, "of all users")
       .text("--home", options->home, "the home domain of the users")
       .text("--user-prefix", options->user_prefix, "the users' names before their number")
+      .flag("--allow-cleartext", options->allow_cleartext,
+            "ws:// to another machine: whoever is between reads the login")
       .flag("--sha256", options->sha256, "answer challenges of SHA-256 instead of MD5")
       .number("--connections", options->connections, 1, client::sip_load_connections_max, "and users")
       .flag("--credentials", options->credentials, "ask for TURN credentials")

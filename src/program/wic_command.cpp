@@ -153,6 +153,8 @@ void add_login_options(Command& command, WicOptions& options) {
       .flag("--open", options.open_browser, "open the URL of the login in a browser (xdg-open)")
       .group("Connection")
       .flag("--insecure", options.insecure, "trust any certificate")
+      .flag("--allow-cleartext", options.allow_cleartext,
+            "ws:// to another machine: whoever is between reads the login")
       .text("--ca", options.ca, "a PEM file of certificates to trust; the system's if unset")
       .text("--origin", options.origin, "the Origin that a browser's page would have")
       .number("--timeout-ms", options.timeout_ms, 100, 600'000, "of each step");
@@ -186,7 +188,7 @@ Command add_task(Command& wic, const std::string& name, const std::string& help,
 }  // namespace
 
 std::expected<client::WicSettings, std::string> make_wic_settings(const WicOptions& options, WicTask task) {
-  const auto uri = client::parse_web_socket_uri(options.server);
+  const auto uri = client::parse_login_uri(options.server, options.allow_cleartext);
   if (!uri) return std::unexpected(uri.error());
   if (task == WicTask::call && !sip::Uri::parse(options.callee))
     return std::unexpected(

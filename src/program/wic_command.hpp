@@ -24,6 +24,7 @@ struct WicOptions {
   std::optional<std::string> aka_k, aka_opc;  // hex
   std::uint64_t aka_sqn = 0;
   bool insecure = false;
+  bool allow_cleartext = false;
   std::optional<std::string> ca, origin;
   std::optional<std::string> waf;  // its issuer
   std::string waf_client = "wic";

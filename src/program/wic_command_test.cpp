@@ -42,6 +42,21 @@ TEST(WicCommand, MakesAnIdentityOfTheUser) {
   EXPECT_TRUE(other->prefers_tokens);
 }
 
+TEST(WicCommand, TellsNoLoginInClearToAnotherMachine) {
+  WicOptions options = alice();
+  for (const char* server : {"ws://edge.example", "ws://192.0.2.1:8080"}) {
+    options.server = server;
+    for (const WicTask task : {WicTask::registration, WicTask::echo, WicTask::call}) {
+      options.callee = "sip:bob@ims.example";
+      options.allow_cleartext = false;
+      EXPECT_NE(complaint(options, task).find("would be told the login in clear"), std::string::npos)
+          << complaint(options, task);
+      options.allow_cleartext = true;
+      EXPECT_EQ(complaint(options, task), "no complaint");
+    }
+  }
+}
+
 TEST(WicCommand, ReadsSecretsOfFiles) {
   TestFolder folder;
   const std::string file = folder.write("token", "eyJ.a.b\n");
