@@ -194,8 +194,9 @@ void add_subscriber_command(Command root) {
   add_account_command<BookPlace, SubscriberAddOptions>(subscriber, "add", "Add a subscriber", true,
                                                        describe_add, add_subscriber);
   add_list_command<BookPlace>(subscriber, "List the subscribers, without their secrets", list_subscribers);
-  add_named_command<BookPlace>(subscriber, "remove", "Remove a subscriber; a registration ends by its time",
-                               "IMPI", "the private identity", remove_subscriber);
+  add_named_command<BookPlace>(subscriber, "remove",
+                               "Remove a subscriber; a registration ends within a second", "IMPI",
+                               "the private identity", remove_subscriber);
   add_account_command<BookPlace, NameOptions>(
       subscriber, "import", "Add all subscribers of a file", true,
       [](Command& command, NameOptions& options) {
