@@ -21,20 +21,24 @@ bool is_challenge(std::string_view text) {
 }
 
 // Who asks, and where the answer goes: what is wrong with them is told to the user alone.
-std::optional<std::string> read_addressee(const Visit& visit, const Form& form,
+// RFC 6749 section 4.1.2.1: they are judged first and apart, as what is wrong with the rest is for the
+// client.
+std::optional<std::string> read_addressee(const Visit& visit, std::string_view query,
                                           AuthorizationRequest& request) {
-  request.client = visit.ledger.find_client(form.find("client_id"));
+  const auto id = Form::read_one(query, "client_id");
+  request.client = id ? visit.ledger.find_client(*id) : nullptr;
   if (!request.client || !request.client->is_enabled) return "The application is not known here.";
   const auto& registered = request.client->redirect_uris;
-  const std::string_view asked = form.find("redirect_uri");
-  if (asked.empty() && registered.size() == 1) {
+  const auto asked = Form::read_one(query, "redirect_uri");
+  if (asked && asked->empty() && registered.size() == 1) {
     request.redirect_uri = registered.front();
     return std::nullopt;
   }
-  const bool is_known = std::ranges::any_of(
-      registered, [&](const std::string& uri) { return matches_redirect_uri(uri, asked); });
+  const bool is_known = asked && std::ranges::any_of(registered, [&](const std::string& uri) {
+                          return matches_redirect_uri(uri, *asked);
+                        });
   if (!is_known) return "The application wants the answer at an address that is not registered for it.";
-  request.redirect_uri = asked;
+  request.redirect_uri = *asked;
   return std::nullopt;
 }
 
@@ -96,19 +100,18 @@ std::string answer_uri(const Visit& visit, const AuthorizationRequest& request,
 std::expected<AuthorizationRequest, Response> read_authorization_request(const Visit& visit,
                                                                          std::string_view query) {
   const Limits& limits = visit.settings.limits;
-  const auto form =
-      Form::parse(query, {.bytes_max = limits.query_bytes_max, .parameters_max = limits.form.parameters_max});
-  if (!form)
-    return std::unexpected(make_error_page(
-        visit.settings, "The request is not valid: " + std::string{to_string(form.error())} + "."));
   AuthorizationRequest request;
-  if (const auto problem = read_addressee(visit, *form, request))
+  if (const auto problem = read_addressee(visit, query, request))
     return std::unexpected(make_error_page(visit.settings, *problem));
   const auto refuse = [&](const Refusal& refusal) {
     return std::unexpected(redirect_with_error(visit, request, refusal));
   };
+  if (auto state = Form::read_one(query, "state"); state && state->size() <= limits.state_bytes_max)
+    request.state = std::move(*state);
+  const auto form =
+      Form::parse(query, {.bytes_max = limits.query_bytes_max, .parameters_max = limits.form.parameters_max});
+  if (!form) return refuse(invalid(std::string{to_string(form.error())}));
   if (form->find("state").size() > limits.state_bytes_max) return refuse(invalid("the state is too long"));
-  request.state = form->find("state");
   if (const auto refusal = check_kind(*request.client, *form)) return refuse(*refusal);
   if (const auto refusal = read_challenge(*form, request)) return refuse(*refusal);
   if (const auto refusal = read_wishes(visit, *form, request)) return refuse(*refusal);

@@ -8,6 +8,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
+std::string with_many(const std::string& name, int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += name + std::to_string(i) + "=1";
+  return text;
+}
+
 struct Authorization : testing::Test {
   World world;
   Browser browser{world};
@@ -120,6 +126,32 @@ TEST_F(Authorization, TellsTheClientWhatIsWrong) {
   client.is_enabled = false;
   world.ledger.put_client(client);
   EXPECT_EQ(error_of(parameters), "page");
+}
+
+// RFC 6749 section 4.1.2.1: also of a request that cannot be read as a whole.
+TEST_F(Authorization, TellsTheClientWhatItCannotRead) {
+  const std::string query = format_form(parameters);
+  for (const std::string& more :
+       {std::string{"&scope=ims&scope=ims"}, std::string{"&code_challenge_method=S256"},
+        std::string{"&x=%0a"}, std::string{"&x=%ff"}, std::string{"&x=%4"}, std::string{"&%zz=1"},
+        "&x=" + std::string(8192, 'x'), with_many("&x", 64)}) {
+    browser.get(query + more);
+    EXPECT_TRUE(browser.location().starts_with("https://wic.example/done?error=invalid_request&")) << more;
+    EXPECT_EQ(browser.answer("state"), "s&1") << more;
+    EXPECT_EQ(browser.answer("iss"), issuer) << more;
+  }
+  for (const char* more : {"&state=2", "&st%61te=2"}) {
+    browser.get(query + more);
+    EXPECT_EQ(browser.answer("error"), "invalid_request") << more;
+    EXPECT_EQ(browser.answer("state"), "") << "it is not known which one is meant";
+  }
+  const std::string_view end = "&x=1&x=1";
+  browser.get(format_form(with(parameters, "state", std::string(1025, 's'))).append(end));
+  EXPECT_EQ(browser.answer("error") + browser.answer("state"), "invalid_request");
+  for (const char* more : {"&client_id=wic", "&%63lient_id=wic", "&redirect_uri", "&redirect%5Furi=%ff"}) {
+    EXPECT_EQ(browser.get(query + more + std::string{end}).status, 400u) << more;
+    EXPECT_EQ(browser.location(), "") << more;
+  }
 }
 
 TEST_F(Authorization, DoesNotDoWithoutPkce) {

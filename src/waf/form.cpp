@@ -1,6 +1,7 @@
 #include "waf/form.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/percent.hpp"
 #include "base/utf8.hpp"
@@ -10,8 +11,27 @@ namespace {
 
 bool may_repeat(std::string_view name) { return name == "resource" || name == "audience"; }
 
-bool is_clean(std::string_view text) {
-  return is_utf8(text) && std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+std::optional<std::string> decode(std::string_view text) {
+  auto decoded = decode_percent(text, true);
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (!decoded || !is_utf8(*decoded) || std::ranges::any_of(*decoded, is_control)) return std::nullopt;
+  return decoded;
+}
+
+struct Pair {
+  std::optional<std::string> name{}, value{};  // absent: not well-formed
+};
+
+// Takes the first one off the text.
+std::optional<Pair> take_pair(std::string_view& text) {
+  while (!text.empty()) {
+    const std::string_view pair = text.substr(0, text.find('&'));
+    text.remove_prefix(std::min(text.size(), pair.size() + 1));
+    if (pair.empty()) continue;
+    const auto equals = std::min(pair.find('='), pair.size());
+    return Pair{decode(pair.substr(0, equals)), decode(pair.substr(std::min(equals + 1, pair.size())))};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -33,24 +53,28 @@ std::string_view to_string(FormProblem problem) {
 std::expected<Form, FormProblem> Form::parse(std::string_view text, const FormLimits& limits) {
   if (text.size() > limits.bytes_max) return std::unexpected(FormProblem::too_large);
   Form form;
-  while (!text.empty()) {
-    const std::string_view pair = text.substr(0, text.find('&'));
-    text.remove_prefix(std::min(text.size(), pair.size() + 1));
-    if (pair.empty()) continue;
+  while (auto pair = take_pair(text)) {
+    auto& [name, value] = *pair;
     if (form.parameters_.size() == limits.parameters_max)
       return std::unexpected(FormProblem::too_many_parameters);
-    const auto equals = pair.find('=');
-    auto name = decode_percent(pair.substr(0, equals), true);
-    auto value =
-        decode_percent(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1), true);
-    if (!name || !value || !is_clean(*name) || !is_clean(*value))
-      return std::unexpected(FormProblem::malformed);
+    if (!name || !value) return std::unexpected(FormProblem::malformed);
     const bool is_there =
         std::ranges::any_of(form.parameters_, [&](const auto& it) { return it.first == *name; });
     if (is_there && !may_repeat(*name)) return std::unexpected(FormProblem::repeated);
     form.parameters_.emplace_back(std::move(*name), std::move(*value));
   }
   return form;
+}
+
+std::expected<std::string, FormProblem> Form::read_one(std::string_view text, std::string_view name) {
+  std::optional<std::string> found;
+  while (auto pair = take_pair(text)) {
+    if (pair->name != name) continue;
+    if (found) return std::unexpected(FormProblem::repeated);
+    if (!pair->value) return std::unexpected(FormProblem::malformed);
+    found = std::move(pair->value);
+  }
+  return std::move(found).value_or("");
 }
 
 std::string_view Form::find(std::string_view name) const {

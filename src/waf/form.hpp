@@ -29,6 +29,8 @@ std::string_view to_string(FormProblem problem);  // a sentence for error_descri
 class Form {
  public:
   static std::expected<Form, FormProblem> parse(std::string_view text, const FormLimits& limits);
+  // One parameter, judged apart from the others: its value, or "" where it is absent.
+  static std::expected<std::string, FormProblem> read_one(std::string_view text, std::string_view name);
 
   // The value, or "" where the parameter is absent: RFC 6749 section 3.2, an empty one counts as omitted.
   [[nodiscard]] std::string_view find(std::string_view name) const;

@@ -26,6 +26,16 @@ TEST(Form, HoldsEachParameterOnce) {
   EXPECT_EQ(parse("code=&code=a").error(), FormProblem::repeated);
 }
 
+TEST(Form, HasParametersThatCanBeJudgedApart) {
+  const std::string_view text = "a=1&b=x&b=y&c=%zz&d&e=&%ff=1&f%31=a+b";
+  EXPECT_EQ(Form::read_one(text, "a"), "1");
+  EXPECT_EQ(Form::read_one(text, "b").error(), FormProblem::repeated);
+  EXPECT_EQ(Form::read_one(text, "c").error(), FormProblem::malformed);
+  for (const char* name : {"d", "e", "absent"}) EXPECT_EQ(Form::read_one(text, name), "") << name;
+  EXPECT_EQ(Form::read_one(text, "f1"), "a b");
+  EXPECT_EQ(Form::read_one("a=&a=1", "a").error(), FormProblem::repeated);
+}
+
 TEST(Form, MayNameSeveralTargets) {
   const auto form = parse("resource=a&audience=x&resource=b&resource=");
   ASSERT_TRUE(form);
