@@ -37,6 +37,8 @@ std::string_view to_string(NotAdmitted reason) {
       return "too many users";
     case NotAdmitted::disabled:
       return "disabled";
+    case NotAdmitted::changed:
+      return "the identity is not that of the last login";
   }
   return "";
 }
@@ -58,7 +60,7 @@ std::string make_federated_id(std::string_view issuer, std::string_view subject)
 }
 
 std::expected<User, NotAdmitted> admit_federated_user(Visit& visit, const Provider& provider,
-                                                      const nlohmann::json& claims) {
+                                                      const nlohmann::json& claims, Occasion occasion) {
   const std::string* subject = jose::find_text(claims, "sub");
   if (!is_subject(subject)) return std::unexpected(NotAdmitted::no_subject);
   const std::string id = make_federated_id(provider.issuer, *subject);
@@ -70,8 +72,12 @@ std::expected<User, NotAdmitted> admit_federated_user(Visit& visit, const Provid
   if (known && !known->is_enabled) return refuse(NotAdmitted::disabled);
   auto identity = map_claims(provider, claims);
   if (!identity) {
-    if (known) visit.revoke(visit.ledger.revoke_user(id, visit.now));
+    if (known && occasion == Occasion::login) visit.revoke(visit.ledger.revoke_user(id, visit.now));
     return refuse(NotAdmitted::no_rule);
+  }
+  if (known && occasion == Occasion::exchange) {
+    if (known->identity != *identity) return refuse(NotAdmitted::changed);
+    return *known;
   }
   User user{
       .id = id, .name = make_name(visit.settings, provider, *subject), .identity = std::move(*identity)};

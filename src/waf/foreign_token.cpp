@@ -78,7 +78,7 @@ std::expected<ForeignSubject, Refusal> take_foreign_subject(Visit& visit, const 
   if (!claims) return refuse(std::string{jose::to_string(claims.error())});
   // RFC 7800: bound to a key whose proof we do not take for it.
   if (claims->payload.contains("cnf")) return refuse("it is bound to a key");
-  auto user = admit_federated_user(visit, provider, claims->payload);
+  auto user = admit_federated_user(visit, provider, claims->payload, Occasion::exchange);
   if (!user) return refuse(std::string{to_string(user.error())});
   // What the skew lets pass lives as long as the skew does.
   const bool is_over = claims->expires_at <= visit.now;

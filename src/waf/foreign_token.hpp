@@ -31,7 +31,7 @@ struct ForeignSubject {
   User user{};
   WallTime ends_at{};
 };
-// The user of a provider's token, as a login there would have made it.
+// The user of a provider's token, as the last login there has made it, or as the first one would.
 std::expected<ForeignSubject, Refusal> take_foreign_subject(Visit& visit, const Provider& provider,
                                                             std::string_view text);
 

@@ -96,6 +96,22 @@ TEST_F(ForeignToken, IsNotTakenWhereNoAudienceIsConfigured) {
   EXPECT_EQ(plain.error(exchange(access_token(), "id_token"), web), "invalid_request");
 }
 
+TEST_F(ForeignToken, ChangesNobodyAndRevokesNothing) {
+  Browser browser{world};
+  provider.log_in(browser);
+  const json given = world.token(world.code_request(browser.answer("code")));
+  const User before = *provider.find_user();
+  for (const json& other : {json{{"email_verified", false}}, json{{"preferred_username", "ann"}}}) {
+    EXPECT_EQ(error_of(access_token(other)), "invalid_request") << other;
+    EXPECT_TRUE(world.revocations.empty()) << other;
+    EXPECT_EQ(*provider.find_user(), before) << other;
+    EXPECT_TRUE(world.is_active(given.at("access_token"))) << other;
+  }
+  EXPECT_TRUE(world.has_audited("federation_refused"));
+  EXPECT_EQ(error_of(access_token()), "none");
+  EXPECT_EQ(world.error(world.refresh_request(given)), "none");
+}
+
 TEST_F(ForeignToken, OfAUserWhoIsDisabledIsRefused) {
   EXPECT_EQ(error_of(access_token()), "none");
   User user = *world.ledger.find_user(make_federated_id(corp, "a-1"));

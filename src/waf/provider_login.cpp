@@ -129,6 +129,7 @@ std::string_view explain(NotAdmitted reason) {
       return "You may not log in here. Ask the operator of this service.";
     case NotAdmitted::no_rule:
     case NotAdmitted::no_subject:
+    case NotAdmitted::changed:  // never of a login
       break;
   }
   return "Your account there may not use this service. Ask its operator, or log in with another account.";
@@ -138,7 +139,7 @@ Reply end_login(Visit& visit, const Provider& provider, const ProviderLogin& log
   const std::string key = "federation " + to_base64url(digest_of(login.state));
   if (!visit.ledger.use_once(key, login.began_at + visit.settings.lifetimes.form, visit.now))
     return refuse_answer(visit, provider, login.query, "this login has been used before");
-  const auto user = admit_federated_user(visit, provider, claims);
+  const auto user = admit_federated_user(visit, provider, claims, Occasion::login);
   if (!user)
     return make_error_page(
         visit.settings, "You are logged in at " + provider.title + ". " + std::string{explain(user.error())},
