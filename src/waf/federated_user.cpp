@@ -65,7 +65,7 @@ std::expected<User, NotAdmitted> admit_federated_user(Visit& visit, const Provid
   if (!is_subject(subject)) return std::unexpected(NotAdmitted::no_subject);
   const std::string id = make_federated_id(provider.issuer, *subject);
   const auto refuse = [&](NotAdmitted reason) {
-    visit.audit("federation_refused", "", id, provider.name + ": " + std::string{to_string(reason)});
+    visit.audit_refusal("federation_refused", "", id, provider.name + ": " + std::string{to_string(reason)});
     return std::unexpected(reason);
   };
   const auto known = visit.ledger.find_user(id);

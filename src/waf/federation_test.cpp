@@ -518,6 +518,14 @@ TEST_F(Federation, WritesFailuresDownAsThoseOfStrangers) {
   EXPECT_EQ(last.event, "federation_failed");
   EXPECT_EQ(last.detail, "corp: it answered with an error");
   EXPECT_TRUE(last.is_by_stranger);
+
+  // Also those of users of the provider who are none here: nobody has let them in.
+  provider.more = {{"email_verified", false}};
+  provider.log_in(browser);
+  const AuditEntry refused = world.ledger.last_audit_entries(1).front();
+  EXPECT_EQ(refused.event, "federation_refused");
+  EXPECT_EQ(refused.detail, "corp: no rule matches");
+  EXPECT_TRUE(refused.is_by_stranger);
 }
 
 TEST_F(Federation, CarriesNoRequestThatIsTooLong) {
