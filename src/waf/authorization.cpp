@@ -19,28 +19,15 @@ Response refuse_foreign_form(const Visit& visit) {
                          "The page was too old, or was not made by this server for this browser.", 403);
 }
 
-// RFC 6749 has each parameter once: what is said anew replaces what was said.
-template <typename Condition>
-std::string without(std::string_view query, Condition is_dropped) {
-  std::string kept;
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), pair.size() + 1));
-    if (pair.empty() || is_dropped(pair)) continue;
-    if (!kept.empty()) kept += '&';
-    kept += pair;
-  }
-  return kept;
-}
-
 std::string authorization_uri(const Visit& visit, std::string_view query) {
   return visit.settings.issuer + std::string{endpoint::authorization} + '?' + std::string{query};
 }
 
-// Each of them leads to the same request again, with the provider named.
+// Each of them leads to the same request again, with the provider named. RFC 6749 has each parameter once:
+// what is said anew replaces what was said.
 std::vector<ProviderLink> list_providers(const Visit& visit, std::string_view query) {
-  const auto is_choice = [](std::string_view pair) { return pair.starts_with("identity_provider="); };
-  const std::string uri = authorization_uri(visit, without(query, is_choice));
+  const auto is_choice = [](std::string_view name, std::string_view) { return name == "identity_provider"; };
+  const std::string uri = authorization_uri(visit, drop_parameters(query, is_choice));
   std::vector<ProviderLink> links;
   for (const Provider& provider : visit.settings.providers)
     links.push_back({provider.title, uri + "&identity_provider=" + provider.name});
@@ -105,10 +92,10 @@ void give_consent(Visit& visit, const AuthorizationRequest& request, const Sessi
 }  // namespace
 
 std::string other_user_uri(const Visit& visit, std::string_view query) {
-  const auto is_choice = [](std::string_view pair) {
-    return pair.starts_with("prompt=") || pair.starts_with("identity_provider=");
+  const auto is_choice = [](std::string_view name, std::string_view) {
+    return name == "prompt" || name == "identity_provider";
   };
-  return authorization_uri(visit, without(query, is_choice) + "&prompt=login");
+  return authorization_uri(visit, drop_parameters(query, is_choice) + "&prompt=login");
 }
 
 Reply answer_authorization(Visit& visit) {
@@ -199,8 +186,10 @@ Response begin_session(Visit& visit, std::string_view user, std::string_view que
   const auto found = visit.ledger.find_user(user);
   if (!found || !found->is_enabled) return make_error_page(visit.settings, "You may not log in here.", 403);
   // A request that goes on after a login must not ask for that login again.
-  const auto is_done = [](std::string_view pair) { return pair == "prompt=login"; };
-  Response response = redirect_to(authorization_uri(visit, without(query, is_done)));
+  const auto is_done = [](std::string_view name, std::string_view value) {
+    return name == "prompt" && value == "login";
+  };
+  Response response = redirect_to(authorization_uri(visit, drop_parameters(query, is_done)));
   const Session session = open_session(visit, user, response);
   visit.audit("login", "", session.user);
   return response;

@@ -183,6 +183,21 @@ TEST_F(Authorization, AsksForALoginOnRequestAndOnlyOnce) {
   EXPECT_NE(browser.answer("code"), "");
 }
 
+TEST_F(Authorization, AsksForALoginOnlyOnceHoweverThatIsSpelled) {
+  const std::string query = format_form(parameters);
+  for (const char* spelling : {"&prompt=%6cogin", "&%70rompt=login", "&prompt=l%6Fgin"}) {
+    browser.get(query + spelling);
+    EXPECT_TRUE(browser.shows("Log in")) << spelling;
+    browser.log_in("alice");
+    EXPECT_NE(browser.answer("code"), "") << spelling;
+  }
+  browser.get(query + "&identity%5fprovider=&%70rompt=consent");
+  EXPECT_TRUE(browser.shows("Allow access?"));
+  EXPECT_TRUE(browser.shows("&amp;prompt=login\">Log in as somebody else"));
+  EXPECT_FALSE(browser.shows("%70rompt=consent&amp;prompt=login")) << "in that link";
+  EXPECT_FALSE(browser.shows("identity%5fprovider=&amp;prompt=login"));
+}
+
 TEST_F(Authorization, StillAsksForConsentAfterTheLogin) {
   browser.get(with(parameters, "prompt", "consent"));
   browser.log_in("alice");

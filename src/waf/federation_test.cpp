@@ -125,6 +125,9 @@ TEST_F(Federation, OffersEachProviderBesideThePassword) {
   EXPECT_TRUE(browser.shows("name=\"password\""));
   EXPECT_TRUE(browser.shows("Log in with Corp &lt;1&gt;</a>"));
   EXPECT_TRUE(browser.shows("&amp;identity_provider=corp\""));
+  browser.get(format_form(authorization_parameters()) + "&identity%5Fprovider=");
+  EXPECT_TRUE(browser.shows("&amp;identity_provider=corp\""));
+  EXPECT_FALSE(browser.shows("identity%5Fprovider=&amp;identity_provider=corp")) << "which would be twice";
   browser.get(with(authorization_parameters(), "identity_provider", "nobody"));
   EXPECT_EQ(browser.answer("error"), "invalid_request");
   browser.get(authorization_parameters());

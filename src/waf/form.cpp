@@ -19,6 +19,7 @@ std::optional<std::string> decode(std::string_view text) {
 }
 
 struct Pair {
+  std::string_view text{};                     // as it was sent
   std::optional<std::string> name{}, value{};  // absent: not well-formed
 };
 
@@ -29,7 +30,7 @@ std::optional<Pair> take_pair(std::string_view& text) {
     text.remove_prefix(std::min(text.size(), pair.size() + 1));
     if (pair.empty()) continue;
     const auto equals = std::min(pair.find('='), pair.size());
-    return Pair{decode(pair.substr(0, equals)), decode(pair.substr(std::min(equals + 1, pair.size())))};
+    return Pair{pair, decode(pair.substr(0, equals)), decode(pair.substr(std::min(equals + 1, pair.size())))};
   }
   return std::nullopt;
 }
@@ -54,7 +55,7 @@ std::expected<Form, FormProblem> Form::parse(std::string_view text, const FormLi
   if (text.size() > limits.bytes_max) return std::unexpected(FormProblem::too_large);
   Form form;
   while (auto pair = take_pair(text)) {
-    auto& [name, value] = *pair;
+    auto& [sent, name, value] = *pair;
     if (form.parameters_.size() == limits.parameters_max)
       return std::unexpected(FormProblem::too_many_parameters);
     if (!name || !value) return std::unexpected(FormProblem::malformed);
@@ -88,6 +89,17 @@ std::vector<std::string> Form::find_all(std::string_view name) const {
   for (const auto& [parameter, value] : parameters_)
     if (parameter == name && !value.empty()) values.push_back(value);
   return values;
+}
+
+std::string drop_parameters(std::string_view text,
+                            FunctionRef<bool(std::string_view name, std::string_view value)> is_dropped) {
+  std::string kept;
+  while (const auto pair = take_pair(text)) {
+    if (pair->name && pair->value && is_dropped(*pair->name, *pair->value)) continue;
+    if (!kept.empty()) kept += '&';
+    kept += pair->text;
+  }
+  return kept;
 }
 
 }  // namespace turnpike::waf

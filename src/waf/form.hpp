@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/function_ref.hpp"
+
 namespace turnpike::waf {
 
 struct FormLimits {
@@ -41,5 +43,10 @@ class Form {
  private:
   std::vector<std::pair<std::string, std::string>> parameters_{};
 };
+
+// The text without the parameters of which that holds: name and value are decoded, as one spelling is as good
+// as another.
+std::string drop_parameters(std::string_view text,
+                            FunctionRef<bool(std::string_view name, std::string_view value)> is_dropped);
 
 }  // namespace turnpike::waf

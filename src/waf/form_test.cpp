@@ -36,6 +36,18 @@ TEST(Form, HasParametersThatCanBeJudgedApart) {
   EXPECT_EQ(Form::read_one("a=&a=1", "a").error(), FormProblem::repeated);
 }
 
+TEST(Form, LosesParametersInAnySpelling) {
+  const auto drop = [](std::string_view text) {
+    return drop_parameters(text, [](std::string_view name, std::string_view value) {
+      return name == "prompt" && value != "none";
+    });
+  };
+  EXPECT_EQ(drop("a=1&prompt=login&b=%26"), "a=1&b=%26");
+  EXPECT_EQ(drop("pr%6Fmpt=l%6fgin&&a=1&prompt"), "a=1");
+  EXPECT_EQ(drop("prompt=none&prompts=login"), "prompt=none&prompts=login");
+  EXPECT_EQ(drop("prompt=login"), "");
+}
+
 TEST(Form, MayNameSeveralTargets) {
   const auto form = parse("resource=a&audience=x&resource=b&resource=");
   ASSERT_TRUE(form);
