@@ -105,7 +105,7 @@ std::expected<ClientPtr, Refusal> authenticate_by_secret(Visit& visit, const Sho
   const bool used_basic = shown.method == ClientMethod::client_secret_basic;
   if (shown.id.empty()) return std::unexpected(refuse_client("there is no client_id", used_basic));
   auto client = visit.ledger.find_client(shown.id);
-  // One answer for all, so that nobody learns which clients there are and how they authenticate.
+  // One answer for all, so that nobody learns how a client authenticates and what was wrong.
   const bool is_good = client && client->is_enabled && client->method == shown.method &&
                        (shown.method == ClientMethod::none || has_secret(*client, shown.secret, visit.now));
   if (is_good) return client;
@@ -121,7 +121,9 @@ std::expected<ClientPtr, Refusal> authenticate_client(Visit& visit, const Form& 
   auto client = shown->method == ClientMethod::private_key_jwt
                     ? authenticate_by_key(visit, form, *shown, path)
                     : authenticate_by_secret(visit, *shown);
-  // What strangers invent is not written down.
+  // What strangers invent is not written down: it would drive out what they try with clients that there are.
+  // So these take longer to refuse. That tells nothing new, as ids of clients are public: the authorization
+  // endpoint says which are known, too.
   if (!client && visit.ledger.find_client(shown->id))
     visit.audit_refusal("client_refused", shown->id, "", client.error().description);
   return client;

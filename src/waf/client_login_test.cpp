@@ -59,6 +59,18 @@ TEST_F(ClientLogin, NeedsTheSecretThatIsValidToday) {
   EXPECT_EQ(error(ask, basic("web", "new")), "invalid_client");
 }
 
+TEST_F(ClientLogin, IsWrittenDownWhereAClientThatIsKnownIsRefused) {
+  EXPECT_EQ(error(ask, basic("invented", "another")), "invalid_client");
+  const std::string unknown = world.last.body;
+  EXPECT_FALSE(world.has_audited("client_refused"));
+  EXPECT_EQ(error(ask, basic("web", "another")), "invalid_client");
+  EXPECT_EQ(world.last.body, unknown) << "one answer for all";
+  const AuditEntry entry = world.ledger.last_audit_entries(1).front();
+  EXPECT_EQ(entry.event, "client_refused");
+  EXPECT_EQ(entry.client, "web");
+  EXPECT_TRUE(entry.is_by_stranger);
+}
+
 TEST_F(ClientLogin, IsDoneInOneWayAtATime) {
   EXPECT_EQ(error(with(ask, "client_secret", web_secret), basic("web", web_secret)), "invalid_request");
   EXPECT_EQ(error(with(ask, "client_assertion_type", jwt_bearer), basic("web", web_secret)),
