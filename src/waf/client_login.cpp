@@ -19,9 +19,7 @@ struct Shown {
   Secret secret{};
 };
 
-Refusal refuse_client(std::string description, bool used_basic = false) {
-  return {Error::invalid_client, std::move(description), used_basic};
-}
+Refusal refuse_client(std::string description) { return {Error::invalid_client, std::move(description)}; }
 
 // RFC 6749 section 2.3.1: both halves are form-encoded before they are joined.
 std::optional<Shown> read_basic(std::string_view authorization) {
@@ -54,7 +52,7 @@ std::expected<Shown, Refusal> read_shown(const Visit& visit, const Form& form) {
   Shown shown{.id = std::string{form.find("client_id")}};
   if (authorization) {
     auto basic = read_basic(*authorization);
-    if (!basic) return std::unexpected(refuse_client("the Authorization field is no Basic one", true));
+    if (!basic) return std::unexpected(refuse_client("the Authorization field is no Basic one"));
     if (!shown.id.empty() && shown.id != basic->id)
       return std::unexpected(
           Refusal{Error::invalid_request, "client_id is not the one of the Authorization field"});
@@ -102,15 +100,13 @@ std::expected<ClientPtr, Refusal> authenticate_by_key(Visit& visit, const Form& 
 }
 
 std::expected<ClientPtr, Refusal> authenticate_by_secret(Visit& visit, const Shown& shown) {
-  const bool used_basic = shown.method == ClientMethod::client_secret_basic;
-  if (shown.id.empty()) return std::unexpected(refuse_client("there is no client_id", used_basic));
+  if (shown.id.empty()) return std::unexpected(refuse_client("there is no client_id"));
   auto client = visit.ledger.find_client(shown.id);
   // One answer for all, so that nobody learns how a client authenticates and what was wrong.
   const bool is_good = client && client->is_enabled && client->method == shown.method &&
                        (shown.method == ClientMethod::none || has_secret(*client, shown.secret, visit.now));
   if (is_good) return client;
-  return std::unexpected(
-      refuse_client("the client is not known, or not with this method and secret", used_basic));
+  return std::unexpected(refuse_client("the client is not known, or not with this method and secret"));
 }
 
 }  // namespace

@@ -56,7 +56,8 @@ Response answer(const Refusal& refusal) {
   Response response = answer_json(fmt::format(R"({{"error":"{}","error_description":"{}"}})",
                                               to_string(refusal.error), refusal.description),
                                   status_of(refusal.error));
-  if (refusal.challenges_basic)
+  // RFC 9110 section 15.5.2: each 401 has a challenge, whatever the client has tried.
+  if (response.status == 401)
     response.fields.emplace_back("WWW-Authenticate", R"(Basic realm="waf", charset="UTF-8")");
   return response;
 }

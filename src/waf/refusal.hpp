@@ -41,7 +41,6 @@ std::string_view to_string(Error error);
 struct Refusal {
   Error error = Error::invalid_request;
   std::string description{};
-  bool challenges_basic = false;  // invalid_client of a caller that used the Authorization field
 };
 
 // RFC 6749 section 5.2: {"error":..,"error_description":..}, 400, 401 for
