@@ -116,6 +116,14 @@ TEST(ClientCommand, SaysWhatIsWrong) {
   EXPECT_EQ(list_clients(*world.accounts, false).text, "no clients\n") << "nothing was done";
 }
 
+TEST(ClientCommand, AddsNoneThatCouldDoNothing) {
+  Accounts world;
+  const Answer answer = add_client(*world.accounts, {.id = "a"}, world.now);
+  EXPECT_EQ(answer.exit_status, exit_wrong);
+  EXPECT_TRUE(answer.complaint.contains("--introspects, for a server")) << answer.complaint;
+  EXPECT_FALSE(world.client("a"));
+}
+
 TEST(UserCommand, AddsListsAndRemoves) {
   Accounts world;
   const UserAddOptions options{

@@ -138,6 +138,10 @@ Answer add_client(WafAccounts& accounts, const ClientAddOptions& options, WallTi
   auto client = make_client(options);
   if (!client) return refuse(client.error());
   if (accounts.ledger->find_client(client->id)) return say_no("there is a client " + client->id + " already");
+  if (client->grants == waf::GrantTypes{} && client->introspects.empty())
+    return refuse(
+        "found nothing that this client may do, allowed: --redirect-uri, where users log in by it; --grant, "
+        "such as client_credentials; or --introspects, for a server that only asks about tokens");
   std::optional<NewSecret> secret;
   if (has_secret(client->method)) {
     secret = make_secret();
