@@ -124,6 +124,18 @@ TEST(ClientCommand, AddsNoneThatCouldDoNothing) {
   EXPECT_FALSE(world.client("a"));
 }
 
+TEST(UserCommand, WarnsOfAnIdentityThatIsAnothersAlready) {
+  Accounts world;
+  const auto add = [&](const std::string& name, bool is_pool) {
+    return add_user(*world.accounts, {.name = name, .impi = "alice@ims.example", .is_pool_identity = is_pool},
+                    world.now);
+  };
+  EXPECT_EQ(add("alice", false).text, "user alice added\n");
+  EXPECT_EQ(add("carol", false).text,
+            "user carol added\nwarning: alice has one of these identities too, and both register with it\n");
+  EXPECT_EQ(add("guest", true).text, "user guest added\n") << "a pool is there to be shared";
+}
+
 TEST(UserCommand, AddsListsAndRemoves) {
   Accounts world;
   const UserAddOptions options{

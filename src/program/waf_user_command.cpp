@@ -78,6 +78,21 @@ std::expected<waf::User, std::string> find_user(WafAccounts& accounts, const std
   return std::move(found.front());
 }
 
+// Users may share an identity, as those of a pool do; but for others it is a slip more often than not.
+std::string warn_of_sharing(WafAccounts& accounts, const waf::User& user) {
+  if (user.identity.is_pool_identity) return {};
+  const auto wanted = waf::identity_keys(user.identity);
+  std::string text;
+  for (const waf::User& other : accounts.ledger->users()) {
+    const auto keys = waf::identity_keys(other.identity);
+    if (other.id != user.id && !other.identity.is_pool_identity &&
+        std::ranges::find_first_of(keys, wanted) != keys.end())
+      text += fmt::format("warning: {} has one of these identities too, and both register with it\n",
+                          other.name.empty() ? other.id : other.name);
+  }
+  return text;
+}
+
 }  // namespace
 
 Answer add_user(WafAccounts& accounts, const UserAddOptions& options, WallTime now) {
@@ -104,7 +119,7 @@ Answer add_user(WafAccounts& accounts, const UserAddOptions& options, WallTime n
     accounts.ledger->put_user(user);
     return true;
   });
-  return accounts.conclude("user " + user.name + " added\n");
+  return accounts.conclude("user " + user.name + " added\n" + warn_of_sharing(accounts, user));
 }
 
 Answer list_users(WafAccounts& accounts, bool as_json) {
