@@ -120,6 +120,20 @@ TEST_F(Federation, AuthenticatesAsTheProviderKnowsUs) {
   }
 }
 
+TEST_F(Federation, TellsAPersonOnAPageThatItHasNoKeyToSignWith) {
+  World other{[&](Settings& settings) {
+    settings.providers = {make_provider()};
+    settings.providers.front().method = ClientMethod::private_key_jwt;
+  }};
+  other.now += 365 * 24h;
+  TestProvider corp_provider{other, other.server->settings().providers.front()};
+  Browser fresh{other};
+  corp_provider.log_in(fresh);
+  EXPECT_EQ(fresh.page.status, 503u);
+  EXPECT_TRUE(fresh.shows("Corp &lt;1&gt; cannot be reached at the moment."));
+  EXPECT_TRUE(fresh.shows("name=\"password\""));
+}
+
 TEST_F(Federation, OffersEachProviderBesideThePassword) {
   browser.get(authorization_parameters());
   EXPECT_TRUE(browser.shows("name=\"password\""));

@@ -249,8 +249,9 @@ Reply answer_provider_callback(Visit& visit) {
     return refuse_answer(visit, *provider, login->query, "it answered with an error");
   }
   if (!form->has("code")) return refuse_answer(visit, *provider, login->query, "there is no code");
+  const std::string query = login->query;
   auto call = redeem(visit, *provider, *metadata, std::move(*login), form->find("code"));
-  if (!call) return answer(Refusal{Error::temporarily_unavailable, "there is no key that signs"});
+  if (!call) return refuse_unreachable(visit, *provider, query);  // no key of ours signs
   return std::move(*call);
 }
 
