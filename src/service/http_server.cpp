@@ -156,11 +156,12 @@ error_code load_files(ssl::context& tls, const HttpServerSettings& settings, std
 
 class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
  public:
-  Core(asio::io_context& loop, HttpServerSettings settings, ssl::context tls, Handler handler)
+  Core(asio::io_context& loop, HttpServerSettings settings, ssl::context tls, Handler handler, Refuse refuse)
       : loop_(loop),
         settings_(std::move(settings)),
         tls_(std::move(tls)),
         handler_(std::move(handler)),
+        refuse_(std::move(refuse)),
         acceptor_(loop) {}
 
   error_code open();
@@ -187,6 +188,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   HttpServerSettings settings_;
   ssl::context tls_;
   Handler handler_;
+  Refuse refuse_;
   tcp::acceptor acceptor_;
   SocketAddress listener_{};
   std::set<ConnectionRef> connections_{};
@@ -321,7 +323,9 @@ asio::awaitable<bool> HttpServer::Core::answer_one(Connection& connection, Strea
     HttpResponse answer = co_await ask(handler_, to_served(connection, parser));
     response = to_response(std::move(answer), keeps_alive, is_head);
   } else if (const auto status = find_refusal(read_error)) {
-    response = to_response({.status = *status}, false, false);
+    HttpResponse refusal{.status = *status, .fields = {{"Cache-Control", "no-store"}}};
+    if (refuse_) refusal = refuse_(to_served(connection, parser), *status);
+    response = to_response(std::move(refusal), false, false);
   } else {
     co_return false;
   }
@@ -372,13 +376,13 @@ std::expected<void, std::string> HttpServer::Core::reload_certificate(const std:
 
 std::expected<std::unique_ptr<HttpServer>, std::string> HttpServer::start(asio::io_context& loop,
                                                                           const HttpServerSettings& settings,
-                                                                          Handler handler) {
+                                                                          Handler handler, Refuse refuse) {
   const std::string where = settings.listen.to_string();
   if (settings.certificate_file.empty() && !to_endpoint(settings.listen).address().is_loopback())
     return std::unexpected(where + ": http is for loopback alone, give a certificate");
   auto tls = make_tls(settings);
   if (!tls) return std::unexpected(std::move(tls.error()));
-  auto core = std::make_shared<Core>(loop, settings, std::move(*tls), std::move(handler));
+  auto core = std::make_shared<Core>(loop, settings, std::move(*tls), std::move(handler), std::move(refuse));
   if (const error_code error = core->open())
     return std::unexpected(fmt::format("cannot listen on {}: {}", where, error.message()));
   core->run();

@@ -61,11 +61,13 @@ class HttpServer {
   // At most once, from the loop; never called, the connection is closed.
   using Respond = std::move_only_function<void(HttpResponse)>;
   using Handler = std::function<void(ServedRequest, Respond)>;
+  // The answer to a request that cannot be read to its end, of what was read of it.
+  using Refuse = std::function<HttpResponse(ServedRequest head, unsigned status)>;
 
   // A sentence where the address or a file cannot be used.
   static std::expected<std::unique_ptr<HttpServer>, std::string> start(boost::asio::io_context& loop,
                                                                        const HttpServerSettings& settings,
-                                                                       Handler handler);
+                                                                       Handler handler, Refuse refuse = {});
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
   ~HttpServer();  // closes everything

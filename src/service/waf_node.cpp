@@ -40,6 +40,11 @@ waf::Response refuse_for_now(unsigned status, std::string_view text) {
   return waf::answer_plain(status, text, {{"Retry-After", "1"}});
 }
 
+std::string_view explain(unsigned status) {
+  if (status == 413) return "the body is larger than is allowed";
+  return status == 431 ? "the fields are larger than is allowed" : "it is no request that can be read";
+}
+
 // Paths are a stranger's: what is counted by has few values.
 std::string_view find_endpoint(std::string_view issuer, std::string_view path) {
   using namespace waf::endpoint;
@@ -91,9 +96,11 @@ class WafNode::Impl {
   std::expected<void, std::string> listen() {
     for (const HttpServerSettings& listener : settings_.listeners) {
       auto http = HttpServer::start(
-          loop_.context(), listener, [this](ServedRequest request, HttpServer::Respond respond) {
+          loop_.context(), listener,
+          [this](ServedRequest request, HttpServer::Respond respond) {
             answer({to_request(std::move(request), settings_.waf.trusted_proxies), std::move(respond)});
-          });
+          },
+          [this](ServedRequest head, unsigned status) { return refuse_unread(std::move(head), status); });
       if (!http) return std::unexpected("the WAF: " + http.error());
       http_.push_back(std::move(*http));
     }
@@ -251,8 +258,20 @@ class WafNode::Impl {
   void answer(Call call) {
     const Now now = read_clocks();
     if (!limiter_.admit(call.request.remote, now.mono))
-      return finish(call, {.reply = refuse_for_now(429, "There are too many requests from here.")}, now);
+      return refuse_busy(call, 429, "there are too many requests from here", now);
     decide(std::move(call), now);
+  }
+  void refuse_busy(Call& call, unsigned status, std::string_view why, Now now) {
+    waf::Response response =
+        server_->refuse(call.request, status, {waf::Error::temporarily_unavailable, std::string{why}});
+    response.fields.emplace_back("Retry-After", "1");
+    finish(call, {.reply = std::move(response)}, now);
+  }
+  HttpResponse refuse_unread(ServedRequest head, unsigned status) {
+    waf::Response response =
+        server_->refuse(to_request(std::move(head), settings_.waf.trusted_proxies), status,
+                        {waf::Error::invalid_request, std::string{explain(status)}});
+    return {.status = status, .fields = std::move(response.fields), .body = std::move(response.body)};
   }
   void decide(Call call, Now now) {
     waf::Outcome outcome = server_->on_request(call.request, now.wall, random_);
@@ -310,7 +329,7 @@ class WafNode::Impl {
   // at the same time see what became of the others, so that no lock is overtaken.
   void wait(Call call, Now now) {
     if (waiting_.size() >= settings_.passwords_waiting_max)
-      return finish(call, {.reply = refuse_for_now(503, "There are too many logins now.")}, now);
+      return refuse_busy(call, 503, "there are too many logins now", now);
     waiting_.push_back(std::move(call));
   }
   void check_password(Call call, waf::PasswordCheck check) {

@@ -438,6 +438,40 @@ TEST(WafNode, AnswersOneSourceOnlySoOften) {
   EXPECT_EQ(refused->find("retry-after"), "1");
 }
 
+// A script of an allowed origin can read why it has to wait, and a person sees a page.
+TEST(WafNode, RefusesByItselfInTheFormOfTheEndpoint) {
+  Site site{
+      [](WafNodeSettings& settings, waf::World& /*world*/) { settings.requests_per_second_per_source = 1; }};
+  const auto refused = [&](const waf::Request& request) {
+    const auto responses = site.send_all(std::vector<waf::Request>(8, request));
+    const auto found = std::ranges::find(responses, 429U, &waf::Response::status);
+    return found == responses.end() ? waf::Response{} : *found;
+  };
+  const waf::Response token =
+      refused(Site::post("/token", site.world.code_request("c"), {{"Origin", "https://wic.example"}}));
+  EXPECT_EQ(json::parse(token.body).value("error", ""), "temporarily_unavailable");
+  EXPECT_EQ(token.find("retry-after"), "1");
+  EXPECT_EQ(token.find("cache-control"), "no-store");
+  EXPECT_EQ(token.find("access-control-allow-origin"), "https://wic.example");
+  const waf::Response page = refused({.path = "/waf/authorize"});
+  EXPECT_TRUE(page.find("content-type")->starts_with("text/html"));
+  EXPECT_EQ(page.find("retry-after"), "1");
+}
+
+TEST(WafNode, SaysWhatIsTooLargeAsItSaysOtherErrors) {
+  Site site;
+  waf::Request request = Site::post("/token", {}, {{"Origin", "https://wic.example"}});
+  request.body = std::string(std::size_t{65} * 1024, 'x');
+  const waf::Response response = site.send(request);
+  EXPECT_EQ(response.status, 413U);
+  EXPECT_EQ(json::parse(response.body).value("error", ""), "invalid_request");
+  EXPECT_EQ(response.find("cache-control"), "no-store");
+  EXPECT_EQ(response.find("access-control-allow-origin"), "https://wic.example");
+  EXPECT_TRUE(site.send({.path = "/waf/authorize", .body = request.body})
+                  .find("content-type")
+                  ->starts_with("text/html"));
+}
+
 TEST(WafNode, SignsWithAKeyThatItPublishes) {
   Site site;
   EXPECT_EQ(site.notes.key_changes(), 1);

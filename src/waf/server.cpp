@@ -111,6 +111,17 @@ Outcome Server::decide(const Request& request, bool may_fetch, WallTime now, Ran
   return outcome;
 }
 
+Response Server::refuse(const Request& request, unsigned status, const Refusal& refusal) const {
+  const Route* route = find_route(request.path);
+  if (route == nullptr) return answer_plain(status, refusal.description);
+  if (route->audience == Audience::people)
+    return make_error_page(settings_, "It was refused: " + refusal.description + '.', status);
+  Response response = waf::answer(refusal);
+  response.status = status;
+  add_cors(request, *route, response);
+  return response;
+}
+
 Outcome Server::on_password(const Request& request, const PasswordCheck& check, bool is_right, WallTime now,
                             Random& random) const {
   return answer(request, Audience::people, false, now, random,
