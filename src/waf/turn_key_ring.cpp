@@ -45,6 +45,11 @@ bool is_good(const StoredTurnKey& key, WallTime now) {
   return !key.is_withdrawn && now < key.accepted_until && key.used_from < key.used_until;
 }
 
+void audit(Ledger& ledger, std::string_view event, const std::string& kid, WallTime now) {
+  const AuditEntry entry{.at = now, .event = std::string{event}, .detail = kid};
+  ledger.append_audit({&entry, 1});
+}
+
 bool was_fetched(const StoredTurnKey& key) { return key.fetched_at != WallTime{}; }
 
 credentials::TokenKey to_token_key(const StoredTurnKey& key) {
@@ -84,31 +89,44 @@ std::expected<bool, std::string> TurnKeyRing::rotate(Ledger& ledger, const Setti
   std::vector<StoredTurnKey> stored = ledger.turn_keys();
   if (auto failure = ledger.take_failure()) return std::unexpected(*std::move(failure));
   bool has_changed = !std::ranges::equal(stored, keys_, is_same);
-  keys_ = std::move(stored);
-  for (const StoredTurnKey& key : keys_)
-    if (key.accepted_until <= now) ledger.remove_turn_key(key.kid);
+  const std::vector<StoredTurnKey> before = std::exchange(keys_, std::move(stored));
+  ledger.begin();
+  for (const StoredTurnKey& key : keys_) {
+    if (key.accepted_until > now) continue;
+    ledger.remove_turn_key(key.kid);
+    audit(ledger, "turn_key_ended", key.kid, now);
+  }
   has_changed =
       std::erase_if(keys_, [&](const StoredTurnKey& key) { return key.accepted_until <= now; }) != 0 ||
       has_changed;
   for (const TurnTarget& target : settings.turn)
     if (target.fetches_keys) has_changed = keep(ledger, settings, target, now, random) || has_changed;
-  if (auto failure = ledger.take_failure()) return std::unexpected(*std::move(failure));
+  ledger.commit();
+  if (auto failure = ledger.take_failure()) {
+    keys_ = before;  // as nothing was stored
+    return std::unexpected(*std::move(failure));
+  }
   return has_changed;
 }
 
 bool TurnKeyRing::keep(Ledger& ledger, const Settings& settings, const TurnTarget& target, WallTime now,
                        Random& random) {
   const std::string& name = target.token.server_name;
+  const auto begin = [&](WallTime used_from) {
+    const StoredTurnKey* added = add(ledger, settings, target, now, used_from, random);
+    if (added != nullptr) audit(ledger, "turn_key_begun", added->kid, now);
+    return added != nullptr;
+  };
   bool has_changed = false;
   const auto all = keys_of(name);
   if (std::ranges::none_of(all, [&](const StoredTurnKey* key) { return is_used(*key, now); }))
-    has_changed = add(ledger, settings, target, now, now, random) != nullptr;
+    has_changed = begin(now);
   for (;;) {
     WallTime ends_at = WallTime::min();
     for (const StoredTurnKey* key : keys_of(name))
       if (!key->is_withdrawn) ends_at = std::max(ends_at, key->used_until);
     if (ends_at == WallTime::min() || now < ends_at - settings.turn_keys.published_before) return has_changed;
-    if (add(ledger, settings, target, now, std::max(ends_at, now), random) == nullptr) return has_changed;
+    if (!begin(std::max(ends_at, now))) return has_changed;
     has_changed = true;
   }
 }

@@ -89,6 +89,30 @@ TEST(TurnKeyRing, PublishesAKeyBeforeItIsUsedAndAcceptsItUntilItsTokensHaveEnded
   EXPECT_EQ(makers, 9u) << "one a week";
 }
 
+TEST(TurnKeyRing, WritesDownWhatItDoesByItself) {
+  KeyWorld world;
+  const auto written = [&] {
+    std::vector<std::string> events;
+    for (const AuditEntry& entry : world.ledger.last_audit_entries(100))
+      events.push_back(entry.event + ' ' + entry.detail);
+    return events;
+  };
+  world.settings.turn.pop_back();
+  world.rotate(start);
+  const std::string first = world.ring.keys().front().kid;
+  EXPECT_EQ(written(), std::vector<std::string>{"turn_key_begun " + first});
+  world.rotate(start + 6 * day);
+  const std::string second = world.ring.keys().back().kid;
+  EXPECT_EQ(written(), (std::vector<std::string>{"turn_key_begun " + second, "turn_key_begun " + first}));
+  const WallTime end = world.ring.keys().front().accepted_until;
+  world.rotate(end - 1s);
+  const auto before = written();
+  EXPECT_EQ(std::ranges::count(before, "turn_key_ended " + first), 0);
+  world.rotate(end);
+  EXPECT_EQ(written().front(), "turn_key_ended " + first);
+  EXPECT_EQ(written().size(), before.size() + 1);
+}
+
 TEST(TurnKeyRing, WaitsForARelayThatHasNotFetchedTheNewOneYet) {
   KeyWorld world;
   world.rotate(start);
