@@ -227,8 +227,9 @@ class Killed(OwnWaf):
                     family.refresh_tokens.append(answer.json()["refresh_token"])
 
     def test_under_load_it_loses_no_refresh_token_and_takes_none_twice(self):
-        families = {user: [Family(self.server, user) for _ in range(4)] for user in ("alice", "bob")}
-        for pause in (0.3, 0.5, 0.7):
+        pauses = (0.3, 0.5, 0.7)  # each costs a user one family at most
+        families = {user: [Family(self.server, user) for _ in range(len(pauses) + 2)] for user in ("alice", "bob")}
+        for pause in pauses:
             self.kill_under_load(families, pause)
         for of_user in families.values():
             used, redeemed = of_user[:2]
