@@ -30,8 +30,9 @@ std::expected<Claims, Refusal> read_claims(VerifiedToken token, const ClaimRules
 // The times of a token or of an answer to an introspection; both spell them alike.
 std::expected<WallTime, Refusal> read_validity(const nlohmann::json& payload, std::chrono::seconds clock_skew,
                                                WallTime now);
-// RFC 7800 section 3.1: to a key of its holder, of DPoP (RFC 9449 section 6) or of a certificate (RFC 8705 section 3).
-// Whoever shows such a token alone may have stolen it. "token_type" is in answers to introspections.
+// RFC 7800 section 3.1: to a key of its holder, of DPoP (RFC 9449 section 6) or of a certificate (RFC 8705
+// section 3). Whoever shows such a token alone may have stolen it. "token_type" is in answers to
+// introspections.
 bool is_bound_to_key(const nlohmann::json& payload);
 // "aud" is a text or a list of texts.
 bool is_for_audience(const nlohmann::json& payload, std::string_view audience);

@@ -187,7 +187,8 @@ TEST(ControlPlane, TellsAnAdministratorWhoIsRegisteredAndEndsIt) {
     impis.insert(entry["impi"].get<std::string>());
     EXPECT_EQ(entry["is_connected"], true);
     EXPECT_EQ(entry["has_credentials"], true);
-    EXPECT_TRUE(contains(chain.log(), "event=registered flow=" + entry["flow"].dump() + " client=127.0.0.1:"));
+    EXPECT_TRUE(
+        contains(chain.log(), "event=registered flow=" + entry["flow"].dump() + " client=127.0.0.1:"));
     EXPECT_TRUE(contains(chain.log(), " subject=" + entry["subject"].get<std::string>() + " expires_in"));
   }
   EXPECT_EQ(impis, (std::set<std::string>{"alice@ims.example", "bob@ims.example"}));

@@ -46,8 +46,8 @@ class Server {
                                            const ProviderAnswer& told, bool may_fetch, WallTime now,
                                            Random& random) const;
 
-  // What the shell refuses by itself, in the form that this endpoint's callers read: a page, or JSON with what
-  // lets scripts of the configured origins read it.
+  // What the shell refuses by itself, in the form that this endpoint's callers read: a page, or JSON with
+  // what lets scripts of the configured origins read it.
   [[nodiscard]] Response refuse(const Request& request, unsigned status, const Refusal& refusal) const;
 
   [[nodiscard]] const Settings& settings() const { return settings_; }
