@@ -48,18 +48,16 @@ void WafLedger::fail(const StoreError& error) {
 // --- transactions -----------------------------------------------------------------------------------------
 
 void WafLedger::begin() {
-  is_joined_ = true;
-  has_failed_ = false;
+  if (joined_++ == 0) has_failed_ = false;
 }
 
 void WafLedger::commit() {
-  is_joined_ = false;
-  if (transaction_) close_transaction();
+  if (--joined_ == 0 && transaction_) close_transaction();
 }
 
 // The first of joined calls that writes takes the lock: those that only read wait for nobody.
 bool WafLedger::open_transaction() {
-  if (is_joined_ && has_failed_) return false;
+  if (joined_ > 0 && has_failed_) return false;
   if (transaction_) return true;
   auto begun = Transaction::begin(database_);
   if (!begun) {
@@ -77,7 +75,7 @@ void WafLedger::drop_transaction(const StoreError& error) {
 }
 
 bool WafLedger::close_transaction() {
-  if (is_joined_) return true;
+  if (joined_ > 0) return true;
   const auto committed = transaction_->commit();
   if (!committed) fail(committed.error());
   transaction_.reset();

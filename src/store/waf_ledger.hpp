@@ -197,8 +197,8 @@ class WafLedger final : public waf::Ledger {
   Statements statements_;  // end before the database
   Sealer sealer_;
   std::optional<Transaction> transaction_{};  // ends before the database, too
-  bool is_joined_ = false;
-  bool has_failed_ = false;  // one of the joined calls
+  int joined_ = 0;                            // pairs of begin() and commit() that are open
+  bool has_failed_ = false;                   // one of the joined calls
   std::int64_t data_version_ = -1;
   std::optional<std::string> failure_{};
 };

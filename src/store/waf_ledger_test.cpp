@@ -307,6 +307,28 @@ TEST(WafLedger, KeepsNothingOfJoinedCallsOfWhichOneFails) {
   EXPECT_EQ(failure(*ledger), "none");
 }
 
+TEST(WafLedger, KeepsNothingOfTheOuterOfTwoPairsWhereItFailsBehindTheInnerOne) {
+  const Folder folder;
+  const auto ledger = open(folder, {.file = {.pages_max = 60}}), other = open(folder);
+  ledger->begin();
+  ledger->put_client({.id = "wic"});
+  ledger->begin();
+  ledger->put_client({.id = "phone"});
+  ledger->commit();
+  EXPECT_FALSE(other->find_client("phone")) << "not yet";
+  ledger->put_user({.id = "u", .password = std::string(1'000'000, 'x')});
+  ledger->commit();
+  EXPECT_EQ(failure(*ledger), file_in(folder) + ": database or disk is full");
+  EXPECT_FALSE(ledger->find_client("wic"));
+  EXPECT_FALSE(ledger->find_client("phone"));
+  ledger->begin();
+  ledger->begin();
+  ledger->put_client({.id = "wic"});
+  ledger->commit();
+  ledger->commit();
+  EXPECT_TRUE(other->find_client("wic"));
+}
+
 TEST(WafLedger, NoticesWhatOthersWrite) {
   const Folder folder;
   const auto ledger = open(folder), other = open(folder);

@@ -93,7 +93,8 @@ class Ledger {
   virtual ~Ledger() = default;
 
   // What is written from begin() to commit() is written together, or not at all where one of the calls fails
-  // or the process ends. Calls beside such a pair are written each for itself.
+  // or the process ends; of pairs within a pair, the outermost counts. Calls beside such a pair are written
+  // each for itself.
   virtual void begin() {}
   virtual void commit() {}
 
