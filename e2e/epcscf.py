@@ -53,6 +53,9 @@ class EpCscf(world.Turnpike):
             add_subscribers(self.folder, self.database, self.passwords)
         return super().start()
 
+    def answers(self, host=world.V4):
+        return self.is_ready() and super().answers(host)  # the relay answers before the door is open
+
     def socket(self, **more):
         return websocket.WebSocket(self.door, **more)
 

@@ -151,9 +151,6 @@ class Waf(Site, epcscf.EpCscf):
         )
         self.write_config()
 
-    def answers(self, host=world.V4):
-        return self.is_ready() and super().answers(host)
-
 
 class WafAlone(Site, world.Turnpike):
     """For the relay elsewhere that `realm` and `token` (the body of [credentials.token]) are about."""
