@@ -177,6 +177,13 @@ class Page(unittest.TestCase):
             self.client(token, address)
         self.assertEqual(refused.exception.code, 401)
 
+    def is_refused(self, token, address):
+        try:
+            self.client(token, address)
+        except turn.Refused as refused:
+            return refused.code == 401
+        return False
+
     def assert_ends_within_a_second(self, clients, command):
         said, began = self.shell(command), time.monotonic()
         for client in clients:
@@ -213,7 +220,9 @@ class Page(unittest.TestCase):
         self.assertRegex(listed, rf"{fetched[1]} +turn1\.ims\.example +used, ends in (?:6 d 23 h|7 d), fetched ")
         self.assertIn("next fetch in ", self.shell("turnpike key list --config turn1.toml"))
         self.assertEqual((self.folder / "turn1.keys").stat().st_mode & 0o777, 0o600)
-        self.assert_refused(json.loads((self.folder / "token.json").read_text()), "192.0.2.21")
+        revoked = json.loads((self.folder / "token.json").read_text())
+        refused = lambda: self.is_refused(revoked, "192.0.2.21")  # noqa: E731
+        self.assertTrue(world.eventually(refused, 30), "when the WAF has found the relay, which began later, at the latest")
         self.revoke("turn1", "192.0.2.21")
         self.client(self.token("turn1"), "192.0.2.21")
         self.assertEqual(self.metric("turn1.toml", 'turnpike_key_provider_keys{provider="waf"}'), 1)
@@ -222,6 +231,8 @@ class Page(unittest.TestCase):
 
     def revoke(self, server, address):
         """Ends the allocations by a token, as the page says it, and those alone."""
+        relays = lambda: self.shell("turnpike admin relays --config waf.toml")  # noqa: E731
+        self.assertTrue(world.eventually(lambda: "away" not in relays(), 30), relays())
         token, other = self.token(server), self.client(self.token(server), address)
         client = self.client(token, address)
         (self.folder / "token.json").write_text(json.dumps(token))

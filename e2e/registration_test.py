@@ -113,7 +113,7 @@ class Login(Chain):
         self.assertNotIn("no such word", finished.text)
         self.assertEqual(report["credentials"], [])
         self.assertTrue(world.eventually(lambda: "reason=wrong_response" in self.server.log()))
-        self.assertRegex(self.server.log(), r"event=registration_refused .*reason=core_refused code=403")
+        self.assertRegex(self.server.log(), r"event=registration_refused .*reason=login_failed code=403")
         self.assertEqual(self.registrations(), [])
 
     def test_of_an_unknown_user_looks_the_same_from_outside_and_is_told_apart_in_the_log(self):

@@ -74,25 +74,34 @@ void read_digest(RegisterRequest& request, const sip::Credentials& credentials) 
   if (auto impi = credentials.text("username"); impi && !impi->empty()) request.key.impi = *std::move(impi);
 }
 
-// What is malformed here could say to the core what it does not say to us: it is refused, and so is a second
-// Digest, whose user the core might take for the one that we have read (TS 24.229 section 5.1.1.2: one header
-// field).
+// A second Digest is refused: the core might take its user for the one that we have read (TS 24.229
+// section 5.1.1.2: one header field).
+Problem read_authorization(RegisterRequest& request, const sip::Credentials& credentials,
+                           const Settings& settings) {
+  if (request.proof == ProofKind::bearer) return std::nullopt;
+  if (credentials.is_bearer()) return read_bearer(request, credentials, settings);
+  if (!credentials.is_digest()) return std::nullopt;
+  if (request.proof != ProofKind::none) return RegisterProblem{400, "One Digest, please"};
+  read_digest(request, credentials);
+  return std::nullopt;
+}
+
+// What is malformed here could say to the core what it does not say to us: it is refused.
+Problem read_row(RegisterRequest& request, HeaderName name, const sip::Header& row, const sip::Limits& limits,
+                 const Settings& settings) {
+  const auto found = sip::Credentials::parse(row.value, limits);
+  if (!found) return RegisterProblem{400, "Malformed Authorization"};
+  if (smuggles_trust_params(*found))
+    return RegisterProblem{400, "Forged Authorization", RegistrationRefusal::malformed, true};
+  request.is_forged = request.is_forged || has_trust_params(*found);
+  return name == HeaderName::authorization ? read_authorization(request, *found, settings) : std::nullopt;
+}
+
 Problem read_proof(RegisterRequest& request, const sip::Message& message, const Settings& settings) {
   for (const HeaderName name : {HeaderName::authorization, HeaderName::proxy_authorization})
-    for (auto row = message.find_row(name); row; row = message.find_row(name, *row + 1)) {
-      const auto found = sip::Credentials::parse(message.header(*row).value, message.limits());
-      if (!found) return RegisterProblem{400, "Malformed Authorization"};
-      if (smuggles_trust_params(*found))
-        return RegisterProblem{400, "Forged Authorization", RegistrationRefusal::malformed, true};
-      request.is_forged = request.is_forged || has_trust_params(*found);
-      if (name != HeaderName::authorization || request.proof == ProofKind::bearer) continue;
-      if (found->is_bearer()) {
-        if (const auto problem = read_bearer(request, *found, settings)) return problem;
-      } else if (found->is_digest()) {
-        if (request.proof != ProofKind::none) return RegisterProblem{400, "One Digest, please"};
-        read_digest(request, *found);
-      }
-    }
+    for (auto row = message.find_row(name); row; row = message.find_row(name, *row + 1))
+      if (const auto problem = read_row(request, name, message.header(*row), message.limits(), settings))
+        return problem;
   if (request.proof == ProofKind::bearer) request.has_response = false;
   return std::nullopt;
 }
