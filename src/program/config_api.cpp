@@ -168,6 +168,7 @@ std::string format_callers(const std::vector<ApiCaller>& callers) {
 
 std::vector<std::string> source_names(const ApiConfig& api) {
   std::vector<std::string> names;
+  names.reserve(api.sources.size());
   for (const credentials::Source source : api.sources) names.emplace_back(credentials::to_string(source));
   return names;
 }

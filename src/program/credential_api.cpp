@@ -98,6 +98,7 @@ service::ApiCounters CredentialApi::counters() {
 
 std::vector<std::string> CredentialApi::listeners() const {
   std::vector<std::string> names;
+  names.reserve(servers_.size());
   for (std::size_t at = 0; at < servers_.size(); ++at)
     names.push_back((are_secure_[at] ? "https:" : "http:") + servers_[at]->listener().to_string());
   return names;

@@ -462,6 +462,7 @@ void RelayFleet::Core::offer() {
 
 std::vector<RelayStatus> RelayFleet::Core::status() const {
   std::vector<RelayStatus> all;
+  all.reserve(links_.size());
   for (const auto& link : links_)
     all.push_back({.name = link->settings.name,
                    .url = link->settings.url,

@@ -29,6 +29,7 @@ std::vector<ProviderLink> list_providers(const Visit& visit, std::string_view qu
   const auto is_choice = [](std::string_view name, std::string_view) { return name == "identity_provider"; };
   const std::string uri = authorization_uri(visit, drop_parameters(query, is_choice));
   std::vector<ProviderLink> links;
+  links.reserve(visit.settings.providers.size());
   for (const Provider& provider : visit.settings.providers)
     links.push_back({provider.title, uri + "&identity_provider=" + provider.name});
   return links;

@@ -142,7 +142,7 @@ std::expected<std::string, std::string> TurnKeyRing::begin_next(Ledger& ledger, 
   if (added == nullptr)
     return std::unexpected(fmt::format("{} has {} keys already, which is as many as it may have at a time",
                                        server_name, turn_keys_per_server_max));
-  const std::string kid = added->kid;
+  std::string kid = added->kid;
   for (StoredTurnKey& key : keys_) {
     if (key.server_name != server_name || key.kid == kid || key.used_until <= used_from) continue;
     key.used_until = used_from;
