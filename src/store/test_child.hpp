@@ -18,6 +18,7 @@
 #include "base/check.hpp"
 #include "base/random.hpp"
 #include "store/test_ledger.hpp"
+#include "store/waf_rows.hpp"
 
 namespace turnpike::store {
 
@@ -118,5 +119,22 @@ struct Rows {
   }
   [[nodiscard]] bool has(const std::string& id) const { return ledger.find_issued(id, now).has_value(); }
 };
+
+// Kills all of them, and asks a `Witness`, which is Rows, of each name what it expects after so many steps.
+template <typename Witness>
+void expect_nothing_lost(std::span<const Step> steps, std::uint64_t seed) {
+  const Folder folder;
+  const std::string file = folder.file("waf.db");
+  SeededRandom random{seed};
+  const std::vector<int> done = kill_at_random(file, steps, random);
+  const auto ledger = open(file);
+  auto database = Database::open(file, waf_schema());
+  ASSERT_TRUE(database);
+  for_each_name(done, static_cast<int>(steps.size()), [&](const std::string& name, int of_it) {
+    Witness{{*ledger, *database}}.expect(name, of_it);
+  });
+  EXPECT_TRUE(database->verify());
+  EXPECT_EQ(ledger->take_failure().value_or("none"), "none");
+}
 
 }  // namespace turnpike::store

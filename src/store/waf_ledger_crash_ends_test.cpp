@@ -77,7 +77,6 @@ constexpr std::array<Step, 18> steps{
     },
     [](WafLedger& ledger, const std::string&) { ledger.note_told(ledger.find_revoked(0, now).position); },
 };
-constexpr int steps_max = static_cast<int>(steps.size());
 
 struct Witness : Rows {
   [[nodiscard]] bool is(const std::string& sql, std::string_view name) const { return ask(sql, name) == 1; }
@@ -149,20 +148,7 @@ struct Witness : Rows {
   }
 };
 
-TEST(WafLedgerCrash, LosesNothingThatWasTakenBack) {
-  const Folder folder;
-  const std::string file = folder.file("waf.db");
-  SeededRandom random{25};
-  const std::vector<int> done = kill_at_random(file, steps, random);
-  const auto ledger = open(file);
-  auto database = Database::open(file, waf_schema());
-  ASSERT_TRUE(database);
-  for_each_name(done, steps_max, [&](const std::string& name, int of_it) {
-    Witness{{*ledger, *database}}.expect(name, of_it);
-  });
-  EXPECT_TRUE(database->verify());
-  EXPECT_EQ(ledger->take_failure().value_or("none"), "none");
-}
+TEST(WafLedgerCrash, LosesNothingThatWasTakenBack) { expect_nothing_lost<Witness>(steps, 25); }
 
 }  // namespace
 }  // namespace turnpike::store

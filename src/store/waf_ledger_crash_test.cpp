@@ -66,8 +66,7 @@ constexpr std::array<Step, 14> steps{
     },
     [](WafLedger& ledger, const std::string& name) { ledger.revoke_family(name, now + hour, now); },
 };
-constexpr int steps_max = static_cast<int>(steps.size());
-constexpr int revocation = steps_max - 1;
+constexpr int revocation = static_cast<int>(steps.size()) - 1;
 
 struct Witness : Rows {
   // Of a name whose first `done` steps were reported; the next one may have happened, whole.
@@ -113,20 +112,7 @@ struct Witness : Rows {
   }
 };
 
-TEST(WafLedgerCrash, LosesNothingThatWasAnswered) {
-  const Folder folder;
-  const std::string file = folder.file("waf.db");
-  SeededRandom random{20};
-  const std::vector<int> done = kill_at_random(file, steps, random);
-  const auto ledger = open(file);
-  auto database = Database::open(file, waf_schema());
-  ASSERT_TRUE(database);
-  for_each_name(done, steps_max, [&](const std::string& name, int of_it) {
-    Witness{{*ledger, *database}}.expect(name, of_it);
-  });
-  EXPECT_TRUE(database->verify());
-  EXPECT_EQ(ledger->take_failure().value_or("none"), "none");
-}
+TEST(WafLedgerCrash, LosesNothingThatWasAnswered) { expect_nothing_lost<Witness>(steps, 20); }
 
 TEST(WafLedgerCrash, OpensAFileWhoseMakingWasCutShort) {
   const Folder folder;
