@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -182,6 +183,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   asio::awaitable<void> answer_all(Connection& connection, Stream& stream);
   template <typename Stream>
   asio::awaitable<bool> answer_one(Connection& connection, Stream& stream);
+  template <typename Stream>
+  asio::awaitable<void> swallow(Connection& connection, Stream& stream);
   [[nodiscard]] bool is_secure() const { return !settings_.certificate_file.empty(); }
 
   asio::io_context& loop_;
@@ -332,7 +335,23 @@ asio::awaitable<bool> HttpServer::Core::answer_one(Connection& connection, Strea
   connection.transport().expires_after(settings_.deadline);
   connection.silent_since = std::chrono::steady_clock::now();
   const auto [write_error, written] = co_await http::async_write(stream, response, as_result);
+  if (read_error && !write_error) co_await swallow(connection, stream);
   co_return !write_error && keeps_alive;
+}
+
+// RFC 9112 section 9.6: whoever is still sending loses an answer behind which the connection is closed with
+// the rest unread.
+template <typename Stream>
+asio::awaitable<void> HttpServer::Core::swallow(Connection& connection, Stream& stream) {
+  constexpr std::size_t bytes_max = std::size_t{1024} * 1024;
+  constexpr std::chrono::seconds longest{1};
+  connection.transport().expires_after(longest);
+  std::array<char, 4096> rest{};
+  for (std::size_t taken = 0; taken < bytes_max;) {
+    const auto [error, count] = co_await stream.async_read_some(asio::buffer(rest), as_result);
+    if (error) co_return;
+    taken += count;
+  }
 }
 
 void HttpServer::Core::shut_down() {
