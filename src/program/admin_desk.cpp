@@ -215,17 +215,17 @@ Result revoke(const Config& config, relay::Server* server, KeyProviders* provide
     if (known.is_valid()) revocation->until = known.grant->expires_at;
   }
   Json answer;
+  credentials::ChangeResult here;
   if (server != nullptr) {
-    const auto result = server->apply({*revocation}).front();
-    answer["allocations_ended"] = result.allocations_ended;
-    if (result.outcome == credentials::PushOutcome::full)
-      return std::unexpected(
-          fmt::format("{} allocations ended, and new ones are accepted: the deny-list is full, with {} "
-                      "revocations that have "
-                      "not ended",
-                      result.allocations_ended, credentials::DenyList::entries_max));
+    here = server->apply({*revocation}).front();
+    answer["allocations_ended"] = here.allocations_ended;
   }
   if (fleet != nullptr) answer["is_confirmed_by_relays"] = fleet->revoke_at_fleet(*revocation);
+  if (here.outcome == credentials::PushOutcome::full)
+    return std::unexpected(
+        fmt::format("{} allocations ended, and new ones are accepted: the deny-list is full, with {} "
+                    "revocations that have not ended",
+                    here.allocations_ended, credentials::DenyList::entries_max));
   add_end(answer, revocation->until);
   return answer;
 }

@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
-#include <variant>
 #include <vector>
 
 #include "relay/server.hpp"
