@@ -22,10 +22,14 @@ struct Overloaded : Cases... {
   using Cases::operator()...;
 };
 
-bool has_sdp(const sip::Message& message) {
-  const auto type = sip::content_type(message);
-  const auto body = message.body();
-  return type && type->is("application", "sdp") && body && !body->empty();
+// RFC 3261 section 13.3.1: an offer that can be read, of one who takes an answer that we can write; else the
+// status that says which of both is missing.
+std::optional<std::uint16_t> objection_to(const sip::Message& invite) {
+  const auto type = sip::content_type(invite);
+  if (invite.body().value_or("").empty()) return 488;
+  if (!type || !type->is("application", "sdp")) return 415;
+  if (!sip::accepts(invite, "application", "sdp")) return 406;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -94,7 +98,8 @@ void WicAgent::Impl::on_message(std::string_view text, Now now) {
   const auto defect = message ? sip::find_defect(*message) : std::optional{message.error()};
   if (defect) {
     line_.emit(WicTraced{.message = "a message that is malformed", .detail = defect->reason_phrase()});
-    if (auto refusal = sip::make_refusal(text, *defect, make_token(line_.random())))
+    if (auto refusal =
+            sip::make_refusal(text, *defect, make_token(line_.random()), sip::AnswersGo::over_the_connection))
       line_.transmit(*std::move(refusal));
     return;
   }
@@ -137,7 +142,8 @@ void WicAgent::Impl::on_invite(const sip::Message& invite, sip::ServerId server,
   // A Contact is where requests of the dialog go; without an offer there is nothing to answer.
   if (!sip::first_name_addr(invite, sip::HeaderName::contact))
     return respond(invite, server, 400, now, "Warning", "399 turnpike \"an INVITE has a Contact\"");
-  if (!has_sdp(invite)) return respond(invite, server, 488, now, "Accept", "application/sdp");
+  if (const auto status = objection_to(invite))
+    return respond(invite, server, *status, now, "Accept", "application/sdp");
   if (calls_.size() >= settings_.limits.calls_max) return respond(invite, server, 486, now);
   const auto id = static_cast<CallId>(++calls_made_);
   calls_.emplace_back(id, line_).take(invite, server, now);

@@ -261,6 +261,9 @@ TEST(WicAgent, RefusesWhatItDoesNotUnderstand) {
   };
   EXPECT_EQ(answer(invite("Require: 100rel\r\n")), "420");
   EXPECT_EQ(answer(invite({}, {}, "z9hG4bKn")), "488");
+  EXPECT_EQ(answer(invite("Accept: text/nobodyKnowsThis\r\n", offer, "z9hG4bKp")), "406");
+  std::string unknown = invite({}, offer, "z9hG4bKu");
+  EXPECT_EQ(answer(unknown.replace(unknown.find("application/sdp"), 15, "application/xyz")), "415");
   std::string text = within("MESSAGE", invite(), 1, "z9hG4bKm");
   EXPECT_EQ(answer(text), "405");
   EXPECT_EQ(answer(within("OPTIONS", invite(), 1, "z9hG4bKo")), "200");

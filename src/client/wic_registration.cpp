@@ -48,15 +48,6 @@ std::vector<std::string> uris_of(const sip::Message& response, sip::HeaderName n
   return uris;
 }
 
-// "120 (I am in a meeting);duration=3600"
-std::optional<seconds> retry_after(const sip::Message& response) {
-  const auto header = response.find(sip::HeaderName::retry_after);
-  if (!header) return std::nullopt;
-  const auto digits = header->value.substr(0, header->value.find_first_not_of("0123456789"));
-  const auto value = sip::parse_number(digits, 86400);
-  return value ? std::optional{seconds{*value}} : std::nullopt;
-}
-
 bool may_pass(std::uint16_t code) {
   return code == 408 || code == 480 || code == 500 || code == 503 || code == 504;
 }
@@ -188,7 +179,7 @@ void WicRegistration::on_accepted(const sip::Message& response, Now now) {
 }
 
 bool WicRegistration::wait_as_told(const sip::Message& response, Now now) {
-  const auto after = retry_after(response);
+  const auto after = sip::retry_after(response);
   if (!after || *after > settings_.limits.retry_after_max || !is_wanted_) return false;
   if (++retries_ > settings_.limits.retries_max) return false;
   // Not at once, whatever the server says.
@@ -203,7 +194,7 @@ void WicRegistration::refuse(const sip::Message& response) {
            .code = response.status_code(),
            .reason = std::string{response.reason()},
            .warning = warning_text(response),
-           .retry_after = retry_after(response).value_or(seconds{0})});
+           .retry_after = sip::retry_after(response).value_or(seconds{0})});
 }
 
 void WicRegistration::on_no_answer(Now) {

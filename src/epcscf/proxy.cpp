@@ -67,7 +67,9 @@ class Proxy::Impl final : public RegistrationObserver {
 
 std::optional<sip::Message> Proxy::Impl::read(std::string_view text, FlowId client, std::uint64_t flow) {
   const auto refuse = [&](const sip::ParseError& error, BadMessage what) {
-    const auto answer = sip::make_refusal(text, error, board.make_tag());
+    const auto answers_go =
+        client != FlowId{} ? sip::AnswersGo::over_the_connection : sip::AnswersGo::where_the_via_says;
+    const auto answer = sip::make_refusal(text, error, board.make_tag(), answers_go);
     board.report_bad(client, what, answer ? error.status_code() : std::uint16_t{0});
     if (answer) board.transmit({flow, *answer});
     return std::nullopt;

@@ -16,21 +16,12 @@ using sip::HeaderName;
 using std::chrono::seconds;
 
 constexpr seconds expires_asked{600'000};  // TS 24.229 section 5.2.3
-constexpr seconds retry_after{60};         // a core that was silent, or has ended the subscription
+constexpr seconds retry_default{60};       // a core that was silent, or has ended the subscription
 constexpr seconds retry_soon{2};
 
 // TS 24.229 section 5.1.1.4.1, for subscriptions too: 600 s before, or at half time.
 seconds refresh_after(seconds granted) {
   return granted > seconds{1200} ? granted - seconds{600} : granted / 2;
-}
-
-// RFC 3261 section 20.33: seconds, perhaps with a comment and parameters behind.
-seconds wish_of(const sip::Message& response) {
-  const auto header = response.find(HeaderName::retry_after);
-  if (!header) return retry_after;
-  const std::string_view value = sip::trimmed(header->value);
-  const auto wish = sip::parse_number(value.substr(0, value.find_first_not_of("0123456789")), UINT32_MAX);
-  return wish ? seconds{*wish} : retry_after;
 }
 
 // RFC 6665 section 4.1.2 and RFC 3261 section 21: it will not change its mind for being asked again.
@@ -140,7 +131,7 @@ void RegEvents::subscribe(Subscription& subscription, seconds expires, Now now) 
       .add(HeaderName::p_asserted_identity, own)
       .add(HeaderName::p_charging_vector, board_.make_charging_vector());
   const auto sent = board_.layer.send_request(writer.finish(), board_.flow_to(hop), now);
-  plan(subscription, now.mono + retry_after);
+  plan(subscription, now.mono + retry_default);
   if (!sent) return;
   subscription.asked = *sent;
   asked_.insert_or_assign(*sent, subscription.identity);
@@ -194,7 +185,8 @@ bool RegEvents::on_core_answer(sip::ClientId id, const sip::Message& response, N
     subscription.core_tag.clear();
     subscription.is_refused = true;
   } else {
-    start_over(subscription, std::clamp(wish_of(response), seconds{1}, seconds{3600}), now);
+    const seconds wish = sip::retry_after(response).value_or(retry_default);
+    start_over(subscription, std::clamp(wish, seconds{1}, seconds{3600}), now);
   }
   return true;
 }
@@ -206,7 +198,7 @@ bool RegEvents::on_core_lost(sip::ClientId id, Now now) {
   asked_.erase(asked);
   if (entry != by_identity_.end() && entry->second.asked == id) {
     entry->second.asked.reset();
-    start_over(entry->second, retry_after, now);
+    start_over(entry->second, retry_default, now);
   }
   return true;
 }
@@ -239,7 +231,7 @@ std::optional<std::vector<RegistrationId>> RegEvents::on_notify(sip::ServerId id
     subscription.version = std::max(subscription.version.value_or(version), version);
   }
   board_.answer(id, notify, 200, now);
-  if (state->is("terminated")) start_over(subscription, retry_after, now);
+  if (state->is("terminated")) start_over(subscription, retry_default, now);
   return ended;
 }
 

@@ -289,6 +289,21 @@ TEST(Register, RefusesHalfAMessageAndTwoInAFrame) {
   EXPECT_TRUE(world.to_core.empty());
 }
 
+// RFC 7118 section 5: the connection says whom to answer.
+TEST(Register, IsToldWhatIsWrongAlsoWhereItsViaCannotBeRead) {
+  World world;
+  std::string text = world.make_register();
+  text.replace(text.find("Via: SIP/2.0/WSS "), 17, "Via: SIP/2.0/WSS ;;,;,");
+  world.send(text);
+  EXPECT_TRUE(holds(world.take_client(), "SIP/2.0 400 Malformed Via\r\n"));
+  text = world.make_register();
+  for (const auto* before : {" SIP/2.0\r\n", "Via: SIP/2.0/"})
+    text.replace(text.find("2.0", text.find(before)), 3, "7.0");
+  world.send(text);
+  EXPECT_TRUE(holds(world.take_client(), "SIP/2.0 505 Version Not Supported\r\nVia: SIP/7.0/WSS"));
+  EXPECT_EQ(world.proxy.counters().registrations_active, 0U);
+}
+
 TEST(Register, AProxyRequirementIsNotMet) {
   World world;
   world.send(world.make_register({.rows = "Proxy-Require: sec-agree\r\n"}));

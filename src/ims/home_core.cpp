@@ -72,7 +72,8 @@ void HomeCore::on_message(const sip::Hop& from, std::string_view text, Now now) 
   auto error = message ? sip::find_defect(*message) : std::optional{message.error()};
   if (error) {
     ++counters_.malformed;
-    if (auto refusal = sip::make_refusal(text, *error, make_tag(), settings_.limits.message))
+    if (auto refusal = sip::make_refusal(text, *error, make_tag(), sip::AnswersGo::where_the_via_says,
+                                         settings_.limits.message))
       effects_.emplace_back(SendTo{from, *std::move(refusal)});
     return;
   }

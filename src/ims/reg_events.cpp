@@ -21,18 +21,6 @@ std::string dialog_key(std::string_view call_id, std::string_view local_tag) {
   return std::string{call_id} + '\n' + std::string{local_tag};
 }
 
-bool accepts_reg_info(const sip::Message& request) {
-  if (!request.has(HeaderName::accept)) return true;
-  sip::ValueCursor types{request, HeaderName::accept};
-  while (const auto type = types.next()) {
-    const auto media = sip::MediaType::parse(*type);
-    if (media &&
-        (media->is("application", "reginfo+xml") || media->is("application", "*") || media->is("*", "*")))
-      return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 std::expected<RegEvents::Subscription, Refusal> RegEvents::open(const sip::Message& request) const {
@@ -87,7 +75,8 @@ std::expected<std::string, Refusal> RegEvents::on_subscribe(const sip::Message& 
                                                             std::string_view impi,
                                                             const std::vector<std::string>& impus,
                                                             const Registration* registration, Now now) {
-  if (!accepts_reg_info(request)) return std::unexpected(Refusal{.status_code = 406, .reason = {}});
+  if (!sip::accepts(request, "application", "reginfo+xml"))
+    return std::unexpected(Refusal{.status_code = 406, .reason = {}});
   const auto cseq = sip::cseq(request);
   const auto to = sip::to(request);
   auto id = find(request);

@@ -67,9 +67,10 @@ std::optional<std::string> make_cancel(const Message& invite) {
 }
 
 std::optional<std::string> make_refusal(std::string_view text, const ParseError& error,
-                                        std::string_view to_tag, const Limits& limits) {
+                                        std::string_view to_tag, AnswersGo answers_go, const Limits& limits) {
   const auto request = Message::salvage(text, limits);
-  if (!request || request->method() == Method::ack || !top_via(*request)) return std::nullopt;
+  if (!request || request->method() == Method::ack || !request->has(HeaderName::via)) return std::nullopt;
+  if (answers_go == AnswersGo::where_the_via_says && !top_via(*request)) return std::nullopt;
   // Not byte for byte, as what was refused may be characters that no header holds.
   Writer writer = Writer::response(error.status_code(), error.reason_phrase());
   add_rows(writer, *request, HeaderName::via);

@@ -22,9 +22,16 @@ Writer make_response(const Message& request, std::uint16_t status_code, std::str
 std::optional<std::string> make_ack(const Message& invite, const Message& response);
 std::optional<std::string> make_cancel(const Message& invite);
 
+// What brings an answer to whom it is for (RFC 3261 section 18.2.2).
+enum class AnswersGo : std::uint8_t {
+  where_the_via_says,   // datagrams
+  over_the_connection,  // also where the Via cannot be read, as RFC 7118 section 5 has it
+};
+
 // The answer to a message that parse() or find_defect() refused. Nothing where RFC 3261 wants silence: for
-// responses, for ACK, and where no Via says whom to answer.
+// responses, for ACK, and where nobody can be told: without a Via, and of datagrams where it cannot be read.
 std::optional<std::string> make_refusal(std::string_view text, const ParseError& error,
-                                        std::string_view to_tag, const Limits& limits = {});
+                                        std::string_view to_tag, AnswersGo answers_go,
+                                        const Limits& limits = {});
 
 }  // namespace turnpike::sip

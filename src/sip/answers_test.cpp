@@ -66,10 +66,11 @@ TEST(Cancel, HasTheToOfTheInvite) {
   EXPECT_FALSE(make_cancel(parsed("INVITE sip:a SIP/2.0\r\n\r\n")));
 }
 
-std::optional<std::string> refusal_of(const std::string& text, const Limits& limits = {}) {
+std::optional<std::string> refusal_of(const std::string& text, const Limits& limits = {},
+                                      AnswersGo answers_go = AnswersGo::where_the_via_says) {
   const auto message = Message::parse(text, limits);
   const auto defect = message ? find_defect(*message) : std::optional{message.error()};
-  return defect ? make_refusal(text, *defect, "t1", limits) : std::nullopt;
+  return defect ? make_refusal(text, *defect, "t1", answers_go, limits) : std::nullopt;
 }
 
 TEST(Refusal, SaysWhatWasWrong) {
@@ -113,6 +114,19 @@ TEST(Refusal, IsSilenceWhereNobodyWaitsForIt) {
   EXPECT_FALSE(refusal_of("OPTIONS sip:a SIP/2.0\r\nTo: <sip:a>\r\n\r\n"));
   EXPECT_FALSE(refusal_of("OPTIONS sip:a SIP/2.0\r\nVia: x\r\n\r\n"));
   EXPECT_FALSE(refusal_of("not SIP"));
+}
+
+TEST(Refusal, OverAConnectionNeedsNoViaThatCanBeRead) {
+  const auto over_connection = [](const std::string& text) {
+    return refusal_of(text, {}, AnswersGo::over_the_connection);
+  };
+  std::string text = test::request();
+  const auto refusal = over_connection(text.replace(text.find("Via: SIP/2.0/WSS"), 16, "Via: SIP/7.0/WSS"));
+  ASSERT_TRUE(refusal);
+  EXPECT_TRUE(refusal->starts_with("SIP/2.0 400 Malformed Via\r\nVia: SIP/7.0/WSS df7jal23ls0d")) << *refusal;
+  EXPECT_FALSE(over_connection("OPTIONS sip:a SIP/2.0\r\nTo: <sip:a>\r\n\r\n"));
+  EXPECT_FALSE(over_connection(test::request("broken\r\n", "ACK")));
+  EXPECT_FALSE(over_connection(test::response(200, "REGISTER", "broken\r\n")));
 }
 
 }  // namespace

@@ -200,6 +200,24 @@ std::uint32_t contact_expires(const Message& message, const NameAddr& contact,
   return header.error().defect == Defect::missing ? seconds_default : seconds_if_malformed;
 }
 
+std::optional<std::chrono::seconds> retry_after(const Message& response) {
+  const auto header = response.find(HeaderName::retry_after);
+  if (!header) return std::nullopt;
+  const std::string_view value = trimmed(header->value);
+  const auto number = parse_number(value.substr(0, value.find_first_not_of("0123456789")), UINT32_MAX);
+  return number ? std::optional{std::chrono::seconds{*number}} : std::nullopt;
+}
+
+bool accepts(const Message& message, std::string_view type, std::string_view subtype) {
+  if (!message.has(HeaderName::accept)) return true;
+  ValueCursor types{message, HeaderName::accept};
+  while (const auto member = types.next()) {
+    const auto media = MediaType::parse(*member, message.limits());
+    if (media && (media->is(type, subtype) || media->is(type, "*") || media->is("*", "*"))) return true;
+  }
+  return false;
+}
+
 bool has_token(const Message& message, HeaderName name, std::string_view token) {
   ValueCursor values{message, name};
   while (const auto value = values.next())

@@ -2,6 +2,7 @@
 // What a message says, read when asked: the typed headers of RFC 3261 section 20 and its extensions. An error
 // names the header and is `missing` where there is none.
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -51,6 +52,14 @@ Parsed<NameAddr> first_name_addr(const Message& message, HeaderName name);
 bool has_wildcard_contact(const Message& message);
 // RFC 3261 section 10.2.1.1: the parameter, else Expires, else the default; 3600 for what is malformed.
 std::uint32_t contact_expires(const Message& message, const NameAddr& contact, std::uint32_t seconds_default);
+
+// Retry-After, RFC 3261 section 20.33, whatever comment and parameters stand behind. Nothing where it is
+// missing or no number of 32 bits.
+std::optional<std::chrono::seconds> retry_after(const Message& response);
+
+// RFC 3261 section 20.1: whether Accept names the type, with or without wildcards. Without the header all
+// types are taken that the method or the event package has by default: true.
+bool accepts(const Message& message, std::string_view type, std::string_view subtype);
 
 // Require, Proxy-Require, Supported, Unsupported, Allow, Privacy: whether the token is in the list.
 bool has_token(const Message& message, HeaderName name, std::string_view token);

@@ -95,6 +95,35 @@ TEST(Headers, TakeTheExpiryOfAContactFromTheNearestPlace) {
   EXPECT_EQ(contact_expires(parsed(wrong), plain, 600), 3600U);
 }
 
+TEST(Headers, SayWhenToTryAgain) {
+  const auto told = [](std::string_view value) {
+    const std::string text = test::response(503, "REGISTER", "Retry-After: " + std::string{value} + "\r\n");
+    return retry_after(parsed(text));
+  };
+  EXPECT_EQ(told("120"), std::chrono::seconds{120});
+  EXPECT_EQ(told("18000;duration=3600"), std::chrono::seconds{18000});
+  EXPECT_EQ(told("120 (I'm in a meeting)"), std::chrono::seconds{120});
+  EXPECT_EQ(told("soon"), std::nullopt);
+  EXPECT_EQ(told("4294967296"), std::nullopt);
+  EXPECT_EQ(told(""), std::nullopt);
+  const std::string silent = test::response(503);
+  EXPECT_EQ(retry_after(parsed(silent)), std::nullopt);
+}
+
+TEST(Headers, SayWhatIsAccepted) {
+  const auto takes_sdp = [](std::string_view rows) {
+    const std::string text = test::request(rows, "INVITE");
+    return accepts(parsed(text), "application", "sdp");
+  };
+  EXPECT_TRUE(takes_sdp(""));
+  EXPECT_TRUE(takes_sdp("Accept: Application/SDP;level=1\r\n"));
+  EXPECT_TRUE(takes_sdp("Accept: text/plain, application/*\r\n"));
+  EXPECT_TRUE(takes_sdp("Accept: text/plain\r\nAccept: */*;q=0.1\r\n"));
+  EXPECT_FALSE(takes_sdp("Accept: text/nobodyKnowsThis\r\n"));
+  EXPECT_FALSE(takes_sdp("Accept: text/*, sdp\r\n"));
+  EXPECT_FALSE(takes_sdp("Accept:\r\n"));
+}
+
 TEST(Headers, KnowTheWildcard) {
   const std::string wildcard = test::request("Contact: *\r\nExpires: 0\r\n");
   EXPECT_TRUE(has_wildcard_contact(parsed(wildcard)));
