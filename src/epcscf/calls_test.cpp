@@ -105,6 +105,17 @@ TEST(Originating, NobodySendsElsewhereWithinADialog) {
   EXPECT_TRUE(world.to_core.empty());
 }
 
+TEST(Originating, AnAnswerGoesToTheConnectionWhateverTheViasSay) {
+  CallWorld world;
+  std::string text = world.make({});
+  const std::size_t at = text.find("SIP/2.0/WSS ") + 12;
+  world.send(text.replace(at, text.find(';', at) - at, "255.255.255.255"));
+  world.answer_core(world.take_core("INVITE"), 486);
+  EXPECT_TRUE(value(world.take_client(), "Via").starts_with("SIP/2.0/WSS 255.255.255.255;"));
+  world.take_core("ACK");
+  EXPECT_TRUE(world.to_core.empty());
+}
+
 TEST(Originating, IsCancelled) {
   CallWorld world;
   world.send(world.make({.branch = "z9hG4bKinvite"}));

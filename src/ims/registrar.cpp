@@ -142,7 +142,9 @@ std::expected<Registrar::Wish, Refusal> Registrar::read_wish(const sip::Message&
 std::expected<void, Refusal> Registrar::add_contact(const sip::Message& request, const sip::NameAddr& contact,
                                                     Binding like, const Registration* known, Wish& wish,
                                                     Now now) const {
-  if (!contact.uri.is_sip()) return std::unexpected(Refusal{.status_code = 400, .reason = "Bad Contact"});
+  // RFC 3261 section 19.1.1: a Contact with headers could not become a Request-URI.
+  if (!contact.uri.is_sip() || !contact.uri.headers().empty())
+    return std::unexpected(Refusal{.status_code = 400, .reason = "Bad Contact"});
   const auto text = [&](std::string_view name) {
     const auto param = contact.params.find(name);
     return param ? param->text() : std::string{};

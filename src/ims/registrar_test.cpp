@@ -56,6 +56,24 @@ TEST(Registrar, ProvesThatItKnowsThePasswordToo) {
             "qop=auth, rspauth=\"" + expected + "\", cnonce=\"c0ffee\", nc=00000001");
 }
 
+TEST(Registrar, ChallengesWhoeverComesWithASchemeThatNobodyKnows) {
+  World world;
+  const Sent answer =
+      world.ask(edge_hop, world.register_text({.authorization = "NoOneKnowsThisScheme opaque-data=here"}));
+  EXPECT_EQ(answer.status(), 401);
+  EXPECT_EQ(answer.values("WWW-Authenticate").size(), 2U);
+}
+
+TEST(Registrar, KeepsContactsThatCanBeCalledAlone) {
+  World world;
+  for (const auto* contact : {"<sip:alice@a1.invalid?Route=%3Csip:evil.example%3E>", "<name:John_Smith>"})
+    EXPECT_EQ(world.register_with_password({.contact = contact}, secret).status(), 400) << contact;
+  EXPECT_EQ(world.ask(edge_hop, world.register_text({.impu = "isbn:2983792873"})).status(), 404);
+  EXPECT_EQ(world.register_with_password({.contact = "<sip:+1972555@gw.example;unknown>;unknown=1"}, secret)
+                .value("Contact"),
+            "<sip:+1972555@gw.example;unknown>;unknown=1;expires=3600");
+}
+
 TEST(Registrar, RefusesAWrongPasswordAnUnknownUserAndABarredOneAlike) {
   World world;
   auto barred = *world.subscribers.find_private("carol@ims.example");

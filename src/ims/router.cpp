@@ -95,6 +95,8 @@ std::expected<NextHop, Refusal> Router::route(const sip::Message& request, const
     if (!target) return refused(400, "Bad Request-URI");
     if (settings_.is_own(*target) || target->scheme() == sip::Scheme::tel)
       return route_to_callee(request, edited);
+    // RFC 3261 section 16.3 step 2.
+    if (!target->is_sip()) return refused(416);
     const auto address = sip::to(request);
     const auto next = sip::hop_of(*target);
     // Within a dialog whose way we recorded, its other end may stand behind no proxy.

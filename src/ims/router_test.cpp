@@ -34,6 +34,24 @@ TEST(Router, KnowsWhoIsNotThereAndWhoDoesNotExist) {
   EXPECT_EQ(world.core.counters().not_routed, 4U);
 }
 
+TEST(Router, SaysWhichSchemesItDoesNotKnow) {
+  CallWorld world;
+  for (const auto* target : {"nobodyKnowsThisScheme:totallyopaquecontent", "soap.beep://192.0.2.103:3002"})
+    EXPECT_EQ(world.send("OPTIONS", target).status(), 416) << target;
+}
+
+// As of RFC 2543: without a branch its own fields tell a repetition, and hops are not counted yet.
+TEST(Router, RoutesARequestWithoutABranch) {
+  CallWorld world;
+  std::string text = world.request_text("INVITE", "alice", "sip:bob@ims.example");
+  const std::size_t at = text.find(";branch=");
+  text.erase(at, text.find("\r\n", at) - at);
+  text.erase(text.find("Max-Forwards: 69\r\n"), 18);
+  EXPECT_EQ(world.ask(edge_hop, text).value("Max-Forwards"), "70");
+  world.give(edge_hop, text);
+  EXPECT_TRUE(world.take().empty());
+}
+
 TEST(Router, FindsNumbersInEitherForm) {
   CallWorld world;
   auto bob = *world.subscribers.find_private("bob@ims.example");
