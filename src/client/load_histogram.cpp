@@ -16,6 +16,13 @@ std::uint64_t LoadHistogram::percentile(double share) const {
   return max_;
 }
 
+std::vector<LoadHistogram::Bucket> LoadHistogram::buckets() const {
+  std::vector<Bucket> found;
+  for (std::size_t bucket = 0; bucket < counts_.size(); ++bucket)
+    if (counts_[bucket] > 0) found.push_back({std::min(highest_of(bucket), max_), counts_[bucket]});
+  return found;
+}
+
 std::uint64_t LoadHistogram::highest_of(std::size_t bucket) {
   if (bucket < 2 * sub_buckets) return bucket;
   const std::uint64_t shift = bucket / sub_buckets - 1;

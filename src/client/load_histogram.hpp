@@ -6,11 +6,16 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <vector>
 
 namespace turnpike::client {
 
 class LoadHistogram {
  public:
+  struct Bucket {
+    std::uint64_t highest, samples;
+  };
+
   void record(std::uint64_t nanoseconds) {
     ++counts_[std::min(bucket_of(nanoseconds), counts_.size() - 1)];
     ++samples_;
@@ -24,6 +29,8 @@ class LoadHistogram {
   }
   // The value that `share` of the samples do not exceed, 0 < share <= 1; 0 without samples.
   [[nodiscard]] std::uint64_t percentile(double share) const;
+  // Those that hold something, from the lowest: several runs can be pooled, which percentiles cannot.
+  [[nodiscard]] std::vector<Bucket> buckets() const;
 
  private:
   static constexpr unsigned precision_bits = 8;

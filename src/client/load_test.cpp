@@ -52,6 +52,19 @@ TEST(LoadHistogram, KeepsWhatIsBeyondItsLastBucket) {
   EXPECT_EQ(histogram.max(), UINT64_MAX / 2);
 }
 
+TEST(LoadHistogram, TellsWhatEachOfItsBucketsHolds) {
+  LoadHistogram histogram;
+  for (const std::uint64_t value : {7u, 3u, 7u, 1'000'000u, 1'000'001u}) histogram.record(value);
+  const auto buckets = histogram.buckets();
+  ASSERT_EQ(buckets.size(), 3u);
+  EXPECT_EQ(buckets[0].highest, 3u);
+  EXPECT_EQ(buckets[0].samples, 1u);
+  EXPECT_EQ(buckets[1].highest, 7u);
+  EXPECT_EQ(buckets[1].samples, 2u);
+  EXPECT_EQ(buckets[2].highest, 1'000'001u);
+  EXPECT_EQ(buckets[2].samples, 2u);
+}
+
 // --- packets ----------------------------------------------------------------------------------------------
 
 ByteVector packet_of(const LoadPacketForge& forge, const LoadPacket& packet) {

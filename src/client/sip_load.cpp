@@ -265,6 +265,7 @@ void SipLoad::finish(const Usage& began, const Usage& ended, std::chrono::nanose
                      .p99_us = us(latency_.percentile(0.99)),
                      .p999_us = us(latency_.percentile(0.999)),
                      .max_us = us(latency_.max())};
+  report_.latency_buckets = latency_.buckets();
   report_.connected = static_cast<std::size_t>(
       std::count_if(clients_.begin(), clients_.end(), [](const auto& client) { return client.is_open(); }));
   if (settings_.server_pids.empty()) return;
@@ -337,6 +338,11 @@ std::string format_json(const SipLoadReport& report) {
   if (report.bytes_after) json["server_bytes_after"] = *report.bytes_after;
   if (report.bytes_per_connection)
     json["server_bytes_per_connection"] = rounded(*report.bytes_per_connection);
+  if (report.settings.tells_histogram) {
+    auto& counts = json["latency_counts"] = nlohmann::ordered_json::array();
+    for (const auto& [highest, samples] : report.latency_buckets)
+      counts.push_back({rounded(static_cast<double>(highest) / 1000), samples});
+  }
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

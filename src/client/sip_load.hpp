@@ -16,6 +16,7 @@
 #include "base/address.hpp"
 #include "base/secret.hpp"
 #include "client/load.hpp"
+#include "client/load_histogram.hpp"
 #include "sip/digest.hpp"
 
 namespace turnpike::client {
@@ -40,6 +41,7 @@ struct SipLoadSettings {
   sip::DigestHash hash = sip::DigestHash::md5;  // of the challenge that is answered, where there are several
   std::size_t connections = 50;                 // each is one user
   bool asks_credentials = false;
+  bool tells_histogram = false;  // of the latencies, in the JSON
   std::chrono::seconds expires{3600};
   std::chrono::milliseconds warm_up{500};
   std::chrono::milliseconds duration{3000};
@@ -55,6 +57,7 @@ struct SipLoadReport {
   double seconds = 0;
   double per_second = 0;
   LoadLatency latency{};  // of a registration, from its first byte; fresh: from the connect
+  std::vector<LoadHistogram::Bucket> latency_buckets{};
   std::map<std::string, std::uint64_t> failures{};
   std::size_t connected = 0;  // at the end
   double generator_busy = 0;

@@ -41,6 +41,22 @@ TEST(SipLoad, RegistersOverAndOver) {
   }
 }
 
+TEST(SipLoad, TellsEveryLatencyWhereItIsAsked) {
+  const TinyDoor door{{.messages_max = 1'000'000, .answer = test::register_all}};
+  auto settings = towards(door, SipLoadMode::refresh);
+  auto report = run_sip_load(settings);
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_FALSE(nlohmann::json::parse(format_json(*report)).contains("latency_counts"));
+  settings.tells_histogram = true;
+  report = run_sip_load(settings);
+  ASSERT_TRUE(report) << report.error();
+  const auto json = nlohmann::json::parse(format_json(*report));
+  std::uint64_t samples = 0;
+  for (const auto& bucket : json["latency_counts"]) samples += bucket[1].get<std::uint64_t>();
+  EXPECT_EQ(samples, report->registrations);
+  EXPECT_EQ(json["latency_counts"].back()[0], json["latency_us"]["max"]);
+}
+
 TEST(SipLoad, SpeaksTls) {
   const TinyDoor door{{.is_secure = true, .messages_max = 1'000'000, .answer = test::register_all}};
   auto settings = towards(door, SipLoadMode::refresh);

@@ -62,6 +62,7 @@ std::expected<client::SipLoadSettings, std::string> make_bench_sip_settings(cons
                                    .hash = options.sha256 ? sip::DigestHash::sha256 : sip::DigestHash::md5,
                                    .connections = options.connections,
                                    .asks_credentials = options.credentials,
+                                   .tells_histogram = options.histogram,
                                    .expires = std::chrono::seconds{options.expires_seconds},
                                    .warm_up = std::chrono::milliseconds{options.warm_up_ms},
                                    .duration = std::chrono::milliseconds{options.duration_ms}};
@@ -87,6 +88,7 @@ void add_bench_sip_command(Command root) {
       .flag("--sha256", options->sha256, "answer challenges of SHA-256 instead of MD5")
       .number("--connections", options->connections, 1, client::sip_load_connections_max, "and users")
       .flag("--credentials", options->credentials, "ask for TURN credentials")
+      .flag("--histogram", options->histogram, "tell how many registrations took how long")
       .number("--expires", options->expires_seconds, 60, 600'000, "seconds to ask for")
       .number("--warm-up-ms", options->warm_up_ms, 0, 600'000, "before the measuring begins")
       .number("--duration-ms", options->duration_ms, 1, 3'600'000, "of the measuring")

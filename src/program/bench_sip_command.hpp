@@ -21,6 +21,7 @@ struct BenchSipOptions {
   bool sha256 = false;
   std::uint64_t connections = 50;
   bool credentials = false;
+  bool histogram = false;
   bool allow_cleartext = false;
   std::uint64_t expires_seconds = 3600;
   std::uint64_t warm_up_ms = 500, duration_ms = 3000;
