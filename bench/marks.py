@@ -1,4 +1,5 @@
-"""The marks of the comparison and their arithmetic: which load, which number of the report, which ratio."""
+"""The marks of the relay beside coturn, and the arithmetic of every comparison: which load, which number of the report,
+which ratio."""
 
 import dataclasses
 import statistics
@@ -104,9 +105,9 @@ MARKS = [
 ]  # fmt: skip
 
 
-def ratio(mark, coturn, ours):
-    """How many times better we are: above 1 is better than coturn, whatever the number means."""
-    better, worse = (ours, coturn) if mark.higher_is_better else (coturn, ours)
+def ratio(mark, theirs, ours):
+    """How many times better we are: above 1 is better than the peer, whatever the number means."""
+    better, worse = (ours, theirs) if mark.higher_is_better else (theirs, ours)
     if worse <= 0:
         return float("inf") if better > 0 else 1.0
     return better / worse
@@ -118,13 +119,13 @@ def is_met(mark, reached, ours):
     return None if mark.goal is None else reached >= mark.goal
 
 
-def summarize(mark, coturn_values, our_values):
-    coturn, ours = statistics.median(coturn_values), statistics.median(our_values)
-    reached = ratio(mark, coturn, ours)
+def summarize(mark, their_values, our_values, peer="coturn"):
+    theirs, ours = statistics.median(their_values), statistics.median(our_values)
+    reached = ratio(mark, theirs, ours)
     return {
-        "name": mark.name, "title": mark.title, "unit": mark.unit, "coturn": coturn, "turnpike": ours,
+        "name": mark.name, "title": mark.title, "unit": mark.unit, peer: theirs, "turnpike": ours,
         "ratio": reached, "goal": mark.goal, "ours_max": mark.ours_max, "met": is_met(mark, reached, ours),
-        "coturn_runs": list(coturn_values), "turnpike_runs": list(our_values),
+        f"{peer}_runs": list(their_values), "turnpike_runs": list(our_values),
     }  # fmt: skip
 
 
@@ -132,6 +133,10 @@ def format_goal(row):
     if row["ours_max"] is not None:
         return f"<= {format_number(row['ours_max'])} {row['unit']}"
     return "" if row["goal"] is None else f">= {format_number(row['goal'])}x"
+
+
+def format_verdict(row):
+    return {None: "", True: "met", False: "missed"}[row["met"]]
 
 
 def format_number(value):
@@ -146,9 +151,8 @@ def format_table(rows):
     """Markdown: what docs/performance.md takes over."""
     lines = ["| mark | unit | coturn | turnpike | ratio | goal | |", "|---|---|---:|---:|---:|---:|---|"]
     for row in rows:
-        verdict = {None: "", True: "met", False: "missed"}[row["met"]]
         lines.append(
             f"| {row['title']} | {row['unit']} | {format_number(row['coturn'])} | {format_number(row['turnpike'])}"
-            f" | {format_number(row['ratio'])} | {format_goal(row)} | {verdict} |"
+            f" | {format_number(row['ratio'])} | {format_goal(row)} | {format_verdict(row)} |"
         )
     return "\n".join(lines)

@@ -31,6 +31,11 @@ class Summary(unittest.TestCase):
         row = marks.summarize(mark(goal=2.0), [10, 100, 12], [5, 6, 1])
         self.assertEqual((row["coturn"], row["turnpike"], row["ratio"], row["met"]), (12, 5, 2.4, True))
 
+    def test_names_the_peer(self):
+        row = marks.summarize(mark(), [12], [5], peer="kamailio")
+        self.assertEqual((row["kamailio"], row["kamailio_runs"], row["turnpike_runs"]), (12, [12], [5]))
+        self.assertNotIn("coturn", row)
+
     def test_misses_a_goal_that_is_not_reached(self):
         self.assertIs(marks.summarize(mark(goal=3.0), [12], [5])["met"], False)
 
