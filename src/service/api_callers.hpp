@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/rate_bucket.hpp"
 #include "base/secret.hpp"
 #include "base/time.hpp"
 #include "service/http_server.hpp"
-#include "service/rate_bucket.hpp"
 
 namespace turnpike::service {
 

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "base/rate_bucket.hpp"
 #include "base/time.hpp"
 #include "credentials/grant.hpp"
-#include "service/rate_bucket.hpp"
 
 namespace turnpike::service {
 
