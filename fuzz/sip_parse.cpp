@@ -114,12 +114,18 @@ void check_stripping(const Message& message) {
   });
 }
 
+void check_refusal(std::string_view text, const ParseError& error) {
+  for (const auto answers_go : {AnswersGo::where_the_via_says, AnswersGo::over_the_connection}) {
+    const auto refusal = make_refusal(text, error, "tag", answers_go);
+    if (refusal) check(Message::parse(*refusal).has_value(), "a refusal does not parse");
+  }
+}
+
 void check_answer(const Message& message, std::string_view text) {
   const auto defect = find_defect(message);
   static_cast<void>(make_server_key(message, message.method_text()));
   if (message.is_response()) return;
-  const auto refusal = make_refusal(text, defect.value_or(ParseError{Defect::malformed}), "tag");
-  if (refusal) check(Message::parse(*refusal).has_value(), "an answer does not parse");
+  check_refusal(text, defect.value_or(ParseError{Defect::malformed}));
   if (defect) return;
   const std::string response = make_response(message, 200, "tag").finish();
   const auto answer = Message::parse(response);
@@ -135,8 +141,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text{reinterpret_cast<const char*>(data), size};
   const auto message = Message::parse(text);
   if (!message) {
-    const auto refusal = make_refusal(text, message.error(), "tag");
-    if (refusal) turnpike::check(Message::parse(*refusal).has_value(), "a refusal does not parse");
+    check_refusal(text, message.error());
     return 0;
   }
   check_rows(*message);
