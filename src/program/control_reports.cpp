@@ -22,7 +22,8 @@ EpcscfReports::EpcscfReports(Log& log, metrics::Registry& metrics)
       revocations_unconfirmed_(metrics.counter("turnpike_epcscf_revocations_unconfirmed_total",
                                                "Revocations that not every relay has acknowledged")),
       of_clients_(lines_per_second),
-      of_core_(lines_per_second) {}
+      of_core_(lines_per_second),
+      of_provisioning_(lines_per_second) {}
 
 void EpcscfReports::on_report(const epcscf::Report& report, Now now) {
   std::visit(Overloaded{[&](const epcscf::Registered& registered) { tell(registered); },
@@ -31,11 +32,8 @@ void EpcscfReports::on_report(const epcscf::Report& report, Now now) {
                           log_.info("deregistered", {{"subject", ended.subject},
                                                      {"trigger", epcscf::to_string(ended.trigger)}});
                         },
-                        [&](const epcscf::Provisioned& provisioned) { tell(provisioned); },
-                        [&](const epcscf::NotProvisioned& failed) {
-                          log_.info("not_provisioned", {{"subject", failed.subject},
-                                                        {"reason", epcscf::to_string(failed.reason)}});
-                        },
+                        [&](const epcscf::Provisioned& provisioned) { tell(provisioned, now); },
+                        [&](const epcscf::NotProvisioned& failed) { tell(failed, now); },
                         [&](const epcscf::CallStarted& call) {
                           log_.info("call_started", {{"flow", number_of(call.flow)},
                                                      {"subject", call.subject},
@@ -61,12 +59,27 @@ void EpcscfReports::tell(const epcscf::Registered& registered) {
               {"has_moved", registered.has_moved}});
 }
 
-void EpcscfReports::tell(const epcscf::Provisioned& provisioned) {
-  log_.write(provisioned.is_fallback ? LogLevel::warn : LogLevel::debug, "provisioned",
+void EpcscfReports::tell(const epcscf::Provisioned& provisioned, Now now) {
+  const LogLevel level = provisioned.is_fallback ? LogLevel::warn : LogLevel::debug;
+  if (!log_.shows(level)) return;
+  const auto left_out =
+      provisioned.is_fallback ? of_provisioning_.admit(now.mono) : std::optional<std::uint64_t>{0};
+  if (!left_out) return;
+  log_.write(level, "provisioned",
              {{"subject", provisioned.subject},
               {"source", credentials::to_string(provisioned.source)},
               {"is_fallback", provisioned.is_fallback},
-              {"ttl_seconds", provisioned.ttl.count()}});
+              {"ttl_seconds", provisioned.ttl.count()},
+              {"left_out", *left_out}});
+}
+
+void EpcscfReports::tell(const epcscf::NotProvisioned& failed, Now now) {
+  if (!log_.shows(LogLevel::info)) return;
+  const auto left_out = of_provisioning_.admit(now.mono);
+  if (!left_out) return;
+  log_.info(
+      "not_provisioned",
+      {{"subject", failed.subject}, {"reason", epcscf::to_string(failed.reason)}, {"left_out", *left_out}});
 }
 
 void EpcscfReports::tell(const epcscf::RegistrationRefused& refused, Now now) {

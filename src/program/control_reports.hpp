@@ -20,7 +20,8 @@ class EpcscfReports final : public service::EpcscfObserver {
 
  private:
   void tell(const epcscf::Registered& registered);
-  void tell(const epcscf::Provisioned& provisioned);
+  void tell(const epcscf::Provisioned& provisioned, Now now);
+  void tell(const epcscf::NotProvisioned& failed, Now now);
   void tell(const epcscf::RegistrationRefused& refused, Now now);
   void tell(const epcscf::MessageRefused& refused, Now now);
 
@@ -28,6 +29,7 @@ class EpcscfReports final : public service::EpcscfObserver {
   metrics::Counter revocations_unconfirmed_;
   LineBudget of_clients_;  // lines that a stranger can cause
   LineBudget of_core_;
+  LineBudget of_provisioning_;  // one relay that is down is felt by all who register
 };
 
 class HomeCoreReports final : public service::HomeCoreObserver {
