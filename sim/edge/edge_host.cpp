@@ -14,9 +14,20 @@ using epcscf::FlowId;
 
 constexpr std::size_t line_max = 120;
 constexpr std::string_view credentials_row = "\r\nTurn-Credentials: ";
+constexpr std::string_view identities_row = "\r\nP-Associated-URI: ";
 
 bool is_answer_to_register(std::string_view text) {
   return text.starts_with("SIP/2.0 200") && text.find(" REGISTER\r\n") != std::string_view::npos;
+}
+
+// Of two messages, one after the other: the second one gets the row of the first.
+void swap_row(std::string& text, std::string_view row, std::string& of_the_one_before) {
+  const std::size_t begin = text.find(row);
+  if (begin == std::string::npos) return;
+  const std::size_t end = text.find("\r\n", begin + 2);
+  std::string own = text.substr(begin, end - begin);
+  if (!of_the_one_before.empty()) text.replace(begin, end - begin, of_the_one_before);
+  of_the_one_before = std::move(own);
 }
 
 }  // namespace
@@ -107,7 +118,10 @@ void EdgeHost::on_datagram(const Datagram& datagram) {
   if (datagram.to != settings_.address) return network_->report_closed_port(datagram);
   note("from core ", {}, as_text(datagram.bytes));
   tell([&](EdgeObserver& observer) { observer.on_from_core(datagram.from, as_text(datagram.bytes)); });
-  turn([&](Now at) { machine_->on_core_message(hop_of(datagram.from), as_text(datagram.bytes), at); });
+  std::string text{as_text(datagram.bytes)};
+  if (settings_.fault == EdgeFault::mixes_up_users && is_answer_to_register(text))
+    swap_row(text, identities_row, last_identities_);
+  turn([&](Now at) { machine_->on_core_message(hop_of(datagram.from), text, at); });
 }
 
 void EdgeHost::on_icmp(const IcmpError& error) {
@@ -160,13 +174,7 @@ void EdgeHost::obey(epcscf::Effect effect) {
 void EdgeHost::send_to_client(FlowId flow, std::string text) {
   if (is_answer_to_register(text)) {
     if (settings_.fault == EdgeFault::swallows_answers && ++answers_ % 8 == 0) return;
-    const std::size_t begin = text.find(credentials_row);
-    if (begin != std::string::npos && settings_.fault == EdgeFault::gives_to_another) {
-      const std::size_t end = text.find("\r\n", begin + 2);
-      const std::string own = text.substr(begin, end - begin);
-      if (!last_credentials_.empty()) text.replace(begin, end - begin, last_credentials_);
-      last_credentials_ = own;
-    }
+    if (settings_.fault == EdgeFault::gives_to_another) swap_row(text, credentials_row, last_credentials_);
   }
   const auto socket = sockets_.find(flow);
   if (socket == sockets_.end()) return;
@@ -192,7 +200,12 @@ void EdgeHost::close(const epcscf::CloseClient& close) {
   });
 }
 
-void EdgeHost::obey_push(const epcscf::PushCredential& push) {
+void EdgeHost::obey_push(epcscf::PushCredential& push) {
+  if (settings_.fault == EdgeFault::pushes_for_another) {
+    const std::string own = push.credential.subject;
+    if (!last_subject_.empty()) push.credential.subject = last_subject_;
+    last_subject_ = own;
+  }
   note("pushes " + push.credential.username + " of " + push.credential.subject, {}, {});
   tell([&](EdgeObserver& observer) { observer.on_push(push.credential); });
   const auto answer = [this, id = push.id, start = starts_](bool is_done) {

@@ -49,6 +49,8 @@ enum class EdgeFault : std::uint8_t {
   hands_out_unpushed,   // does not wait for a relay
   swallows_answers,     // of the core's, one of eight never reaches its WIC
   revokes_briefly,      // takes back until now, not until the end
+  mixes_up_users,       // takes who registers for the one before
+  pushes_for_another,   // under the name of the one before
 };
 
 // Answers whether a token is good; the world decides.
@@ -95,7 +97,7 @@ class EdgeHost final : public Node, public WebSocket::Owner {
   // One turn of the loop.
   void turn(const std::function<void(Now)>& input);
   void obey(epcscf::Effect effect);
-  void obey_push(const epcscf::PushCredential& push);
+  void obey_push(epcscf::PushCredential& push);
   void obey_revoke(const epcscf::RevokeCredentials& revoke);
   void obey_check(const epcscf::CheckToken& check);
   void close(const epcscf::CloseClient& close);
@@ -125,7 +127,10 @@ class EdgeHost final : public Node, public WebSocket::Owner {
   std::vector<std::string> offered_;
   std::uint64_t answers_ = 0;  // that were handed to WICs, for faults
   std::uint64_t revocations_ = 0;
-  std::string last_credentials_;  // the row of the one before
+  // Of the one before.
+  std::string last_credentials_;
+  std::string last_identities_;
+  std::string last_subject_;
 };
 
 }  // namespace turnpike::sim

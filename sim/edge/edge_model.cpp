@@ -49,6 +49,12 @@ std::optional<sip::NameAddr> find_contact(const Message& message, std::string_vi
   return std::nullopt;
 }
 
+// RFC 7315 section 4.1: the first one is the default identity.
+std::string read_identity(const Message& response, const std::string& otherwise) {
+  const auto first = sip::first_name_addr(response, HeaderName::p_associated_uri);
+  return first ? address_of_record(*first) : otherwise;
+}
+
 bool carries_credentials(const Message& message) {
   const auto type = sip::content_type(message);
   return message.has(HeaderName::turn_credentials) ||
@@ -238,7 +244,11 @@ void EdgeModel::on_accepted(Register& asked, const Message& response) {
   seconds granted{contact ? sip::contact_expires(response, *contact, 0) : 0U};
   if (asked.token_ends_at)
     granted = std::min(granted, std::chrono::floor<seconds>(*asked.token_ends_at - edge_->moment().wall));
-  if (granted.count() > 0) return bind(asked, granted);
+  if (granted.count() > 0) {
+    bind(asked, granted);
+    asked.session->identity = read_identity(response, asked.device.aor);
+    return;
+  }
   end_if([&](const Session& each) { return each.device == asked.device; });
 }
 
@@ -351,14 +361,25 @@ void EdgeModel::on_edge_settled() {
 // Whatever the edge holds, the core has granted.
 void EdgeModel::check_registrations() {
   for (const auto& view : edge_->machine().registrations(SIZE_MAX, edge_->moment())) {
-    const bool is_granted = std::ranges::any_of(sessions_, [&](const Session& each) {
+    const auto granted = std::ranges::find_if(sessions_, [&](const Session& each) {
       const bool is_over = each.ended_at && *each.ended_at + same_moment < instant();
       return !is_over && each.device.impi == view.impi && each.contact == view.contact &&
              each.flow == view.flow;
     });
-    if (!is_granted)
+    if (granted == sessions_.end())
       violate("the edge holds a registration of " + view.impi + " that has ended or never was");
+    else if (view.impus.empty() || view.impus.front() != granted->identity)
+      violate("the edge takes " + view.impi + " for another");
+    else
+      expect_own(view.subject, *granted);
   }
+}
+
+void EdgeModel::expect_own(const std::string& subject, const Session& session) {
+  const auto [owner, is_new] = subjects_.try_emplace(subject, &session);
+  if (owner->second != &session)
+    violate("what is given to " + session.device.impi + " has the name of what is given to " +
+            owner->second->device.impi);
 }
 
 void EdgeModel::check_limits() {

@@ -9,6 +9,8 @@
 //   allocation
 //     stands on it; and no relay takes a credential behind its own end
 //   - never two registrations with one credential, and never the same one twice
+//   - nobody is taken for another: a registration has the identity that the core has named in its answer, and
+//     relays know what it is given under a name that no other registration has
 //   - what is handed out is good at the relays in step, and a pushed one was put to a relay before
 //   - credentials go to the WIC that asked for them, over TLS, in the 200 to its REGISTER, and nowhere else
 //   - every request is answered in time, to WICs and to the core, while their connection lives
@@ -79,6 +81,7 @@ class EdgeModel final : public EdgeObserver {
     Device device{};
     epcscf::FlowId flow{};
     std::string contact{};
+    std::string identity{};  // the default one, as the core has named it
     Instant expires_at{};
     std::optional<Instant> given_up_at{};
     std::optional<Instant> ended_at{};  // nothing for what an edge has left behind that died
@@ -134,6 +137,7 @@ class EdgeModel final : public EdgeObserver {
 
   void expect_answer(std::map<RequestKey, Instant>& open, const RequestKey& key, const sip::Message& request);
   void on_credentials(epcscf::FlowId flow, const std::string& branch, const sip::Message& response);
+  void expect_own(const std::string& subject, const Session& session);
   void on_entry(Session& session, const provisioning::Entry& entry);
   void check_pushed(const Credential& credential);
   void check_limits();
@@ -146,7 +150,7 @@ class EdgeModel final : public EdgeObserver {
   void watch_clock();
   void forget_ends();
   void judge_at(std::size_t relay, const Credential& credential);
-  [[nodiscard]] bool is_taken_by(RelayHost& relay, const Credential& credential) const;
+  [[nodiscard]] credentials::GrantPtr ask(RelayHost& relay, const Credential& credential) const;
   void expect_taken(const Credential& credential);
 
   World* world_;
@@ -167,6 +171,7 @@ class EdgeModel final : public EdgeObserver {
   std::map<std::string, std::uint64_t> versions_;  // by Call-ID
   std::map<std::string, Credential> credentials_;  // by what tells them apart
   std::map<std::string, const Session*> passwords_;
+  std::map<std::string, const Session*> subjects_;
   std::map<RequestKey, Instant> open_;       // of clients, and when each has to be answered
   std::map<RequestKey, Instant> core_open_;  // of the core
   std::set<RequestKey> core_seen_;

@@ -43,6 +43,7 @@ void EdgeModel::on_push(const credentials::PushedCredential& credential) {
   ++tally_.pushes;
   if (current_ == nullptr || current_->ended_at)
     return violate("a credential is pushed without a registration");
+  expect_own(credential.subject, *current_);
   Credential made{.session = current_};
   made.entry.username = credential.username;
   made.entry.realm = relays_.front()->registry().realm();
@@ -92,14 +93,18 @@ void EdgeModel::expect_taken(const Credential& credential) {
   for (std::size_t i = 0; i < relays_.size(); ++i) {
     if (!interface_->in_step_since(i)) continue;
     ++in_step;
-    is_taken |= is_taken_by(*relays_[i], credential);
+    const credentials::GrantPtr grant = ask(*relays_[i], credential);
+    if (!grant) continue;
+    is_taken = true;
+    expect_own(grant->subject, *credential.session);
   }
   if (in_step == relays_.size() && !is_taken) violate("no relay takes a credential that was just handed out");
 }
 
 // --- what is taken ----------------------------------------------------------------------------------------
 
-bool EdgeModel::is_taken_by(RelayHost& relay, const Credential& credential) const {
+// Nothing: the relay does not take it.
+credentials::GrantPtr EdgeModel::ask(RelayHost& relay, const Credential& credential) const {
   const auto holds = [&](Bytes key) {
     return std::ranges::any_of(credential.keys, [&](const auto& each) { return equal(each.reveal(), key); });
   };
@@ -107,7 +112,7 @@ bool EdgeModel::is_taken_by(RelayHost& relay, const Credential& credential) cons
                                  .username = credential.entry.username,
                                  .token = credential.entry.access_token,
                                  .algorithm = PasswordAlgorithm::md5};
-  return relay.registry().authenticate(claim, holds, world_->moment().wall).has_value();
+  return relay.registry().authenticate(claim, holds, world_->moment().wall).value_or(nullptr);
 }
 
 std::optional<Instant> EdgeModel::Credential::ended_at() const {
@@ -176,7 +181,7 @@ void EdgeModel::judge_at(std::size_t relay, const Credential& credential) {
                              !is_forgotten(relay, credential);
   if (!is_over && !is_taken_back) return;
   ++tally_.refusals_at_relays;
-  if (is_taken_by(*relays_[relay], credential))
+  if (ask(*relays_[relay], credential))
     violate("relay " + std::to_string(relay) + " takes a credential of " + session.device.impi +
             (is_over ? " that is over" : " whose registration has ended"));
   // What has ended by itself is not taken back any more from a relay that was away all the time.

@@ -62,7 +62,9 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedEdgeFault{EdgeFault::ignores_tls, "ignores_tls", "without TLS"},
         PlantedEdgeFault{EdgeFault::hands_out_unpushed, "hands_out_unpushed", "before any relay has it"},
         PlantedEdgeFault{EdgeFault::swallows_answers, "swallows_answers", "is not answered"},
-        PlantedEdgeFault{EdgeFault::revokes_briefly, "revokes_briefly", "whose registration has ended"}),
+        PlantedEdgeFault{EdgeFault::revokes_briefly, "revokes_briefly", "whose registration has ended"},
+        PlantedEdgeFault{EdgeFault::mixes_up_users, "mixes_up_users", "for another"},
+        PlantedEdgeFault{EdgeFault::pushes_for_another, "pushes_for_another", "has the name of"}),
     [](const auto& planted) { return std::string{planted.param.name}; });
 
 TEST_P(PlantedEdgeFaults, AreFoundWithinTwentyWorlds) {
