@@ -30,8 +30,18 @@ CoreHost::CoreHost(World& world, Network& network, const SocketAddress& address,
 
 void CoreHost::start() { machine_ = std::make_unique<ims::HomeCore>(settings_, subscribers, random_); }
 
+void CoreHost::be(Mood mood) {
+  if (mood_ != Mood::well) last_trouble_ = world_->moment().mono;
+  mood_ = mood;
+}
+
+std::optional<Instant> CoreHost::last_trouble() const {
+  return mood_ == Mood::well ? last_trouble_ : std::optional{world_->moment().mono};
+}
+
 void CoreHost::restart() {
   world_->journal().note(world_->moment(), "the core restarts");
+  last_trouble_ = world_->moment().mono;
   start();
   settle();
 }

@@ -2,6 +2,7 @@
 // The home core in the world: ims::HomeCore behind a UDP socket, with its subscribers in memory.
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "ims/home_core.hpp"
@@ -26,7 +27,7 @@ class CoreHost final : public Node {
     silent,  // takes everything and does nothing
     down,    // nobody listens, and whoever asks is told
   };
-  void be(Mood mood) { mood_ = mood; }
+  void be(Mood mood);
   // The process dies and a new one starts: registrations and subscriptions are gone.
   void restart();
   bool deregister(std::string_view impi, ims::ContactEvent event);
@@ -38,6 +39,8 @@ class CoreHost final : public Node {
   [[nodiscard]] const ims::Settings& settings() const { return settings_; }
   [[nodiscard]] const SocketAddress& address() const { return address_; }
   [[nodiscard]] bool has_registration(std::string_view impi) const;
+  // When it was last not well, or began anew; nothing: never.
+  [[nodiscard]] std::optional<Instant> last_trouble() const;
 
   ims::MemorySubscribers subscribers;
 
@@ -53,6 +56,7 @@ class CoreHost final : public Node {
   SeededRandom random_;
   std::unique_ptr<ims::HomeCore> machine_;
   Mood mood_ = Mood::well;
+  std::optional<Instant> last_trouble_;
   Alarm alarm_;
 };
 

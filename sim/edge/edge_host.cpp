@@ -20,6 +20,10 @@ bool is_answer_to_register(std::string_view text) {
   return text.starts_with("SIP/2.0 200") && text.find(" REGISTER\r\n") != std::string_view::npos;
 }
 
+bool tells_of_an_end(std::string_view text) {
+  return text.starts_with("NOTIFY ") && text.find("state=\"terminated\"") != std::string_view::npos;
+}
+
 // Of two messages, one after the other: the second one gets the row of the first.
 void swap_row(std::string& text, std::string_view row, std::string& of_the_one_before) {
   const std::size_t begin = text.find(row);
@@ -119,6 +123,7 @@ void EdgeHost::on_datagram(const Datagram& datagram) {
   note("from core ", {}, as_text(datagram.bytes));
   tell([&](EdgeObserver& observer) { observer.on_from_core(datagram.from, as_text(datagram.bytes)); });
   std::string text{as_text(datagram.bytes)};
+  if (settings_.fault == EdgeFault::loses_reg_events && tells_of_an_end(text)) return;
   if (settings_.fault == EdgeFault::mixes_up_users && is_answer_to_register(text))
     swap_row(text, identities_row, last_identities_);
   turn([&](Now at) { machine_->on_core_message(hop_of(datagram.from), text, at); });

@@ -51,6 +51,7 @@ enum class EdgeFault : std::uint8_t {
   revokes_briefly,      // takes back until now, not until the end
   mixes_up_users,       // takes who registers for the one before
   pushes_for_another,   // under the name of the one before
+  loses_reg_events,     // never hears what the core ends
 };
 
 // Answers whether a token is good; the world decides.

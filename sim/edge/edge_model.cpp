@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "client/wic_credentials.hpp"
+#include "sim/edge/sip_reading.hpp"
 #include "sip/headers.hpp"
 #include "sip/text.hpp"
 
@@ -27,21 +28,6 @@ constexpr milliseconds same_moment{10};
 
 std::string text_of(std::string_view view) { return std::string{view}; }
 
-// Without a branch, as in the days of RFC 2543, Call-ID and CSeq tell requests apart (RFC 3261
-// section 17.2.3).
-std::optional<std::string> branch_of(const Message& message, std::size_t index = 0) {
-  sip::ValueCursor vias{message, HeaderName::via};
-  for (; index > 0; --index) (void)vias.next();
-  const auto value = vias.next();
-  const auto via = value ? sip::Via::parse(*value) : std::nullopt;
-  if (!via) return std::nullopt;
-  if (const auto branch = via->branch()) return std::string{*branch};
-  const auto cseq = sip::cseq(message);
-  return text_of(sip::call_id(message).value_or("")) + ' ' + std::to_string(cseq ? cseq->number : 0);
-}
-
-std::string address_of_record(const sip::NameAddr& address) { return sip::to_lower(address.uri_text); }
-
 std::optional<sip::NameAddr> find_contact(const Message& message, std::string_view uri) {
   sip::NameAddrCursor contacts{message, HeaderName::contact};
   while (const auto contact = contacts.next())
@@ -59,27 +45,6 @@ bool carries_credentials(const Message& message) {
   const auto type = sip::content_type(message);
   return message.has(HeaderName::turn_credentials) ||
          (type && type->is("application", "turn-credentials+json"));
-}
-
-std::string_view between(std::string_view text, std::string_view before, std::string_view behind) {
-  const std::size_t begin = text.find(before);
-  if (begin == std::string_view::npos) return {};
-  text.remove_prefix(begin + before.size());
-  return text.substr(0, text.find(behind));
-}
-
-// The contacts of a document of the simulated core that are terminated and not active as well.
-std::set<std::string> read_terminated(std::string_view xml) {
-  std::set<std::string> terminated;
-  std::set<std::string> active;
-  for (std::size_t at = xml.find("<contact "); at != std::string_view::npos;
-       at = xml.find("<contact ", at + 1)) {
-    const std::string_view rest = xml.substr(at);
-    auto& among = between(rest, "state=\"", "\"") == "terminated" ? terminated : active;
-    among.emplace(between(rest, "<uri>", "</uri>"));
-  }
-  for (const std::string& uri : active) terminated.erase(uri);
-  return terminated;
 }
 
 }  // namespace
@@ -116,6 +81,8 @@ void EdgeModel::on_edge_restarted() {
   sent_registers_.clear();
   notices_.clear();
   versions_.clear();
+  subscriptions_.clear();
+  sent_subscribes_.clear();
   open_.clear();
   core_open_.clear();
   core_seen_.clear();
@@ -187,8 +154,13 @@ void EdgeModel::on_to_core(std::string_view text) {
     if (message->status_code() >= 200) core_open_.erase({FlowId{}, *branch, text_of(cseq->method_text)});
     const auto notice = notices_.find(*branch);
     if (notice == notices_.end()) return;
-    if (message->status_code() == 200) on_notify_taken(notice->second);
+    if (message->status_code() == 200)
+      on_notify_taken(notice->second);
+    else
+      on_notify_refused(notice->second, message->status_code());
     notices_.erase(notice);
+  } else if (message->method() == Method::subscribe) {
+    read_subscribe(*branch, *message);
   } else if (message->method() == Method::registration && !sent_registers_.contains(*branch)) {
     const auto below = branch_of(*message, 1);
     const auto asked =
@@ -217,6 +189,7 @@ void EdgeModel::on_from_core(const SocketAddress& from, std::string_view text) {
 
 void EdgeModel::on_core_answer(const Message& response) {
   const auto branch = branch_of(response);
+  if (branch) on_subscribe_answer(*branch, response);
   const auto sent = branch ? sent_registers_.find(*branch) : sent_registers_.end();
   if (sent == sent_registers_.end() || response.status_code() < 200) return;
   const auto asked = registers_.find(sent->second);
@@ -260,6 +233,8 @@ void EdgeModel::bind(Register& asked, seconds granted) {
   session->contact = asked.contact;
   session->expires_at = instant() + granted;
   session->given_up_at.reset();
+  session->told_ended_at.reset();
+  session->missed_at_core_since.reset();
   if (!flows_.contains(asked.flow)) session->given_up_at = instant() + edge_->settings().flow_grace;
   asked.session = current_ = session;
   if (asked.is_pool)
@@ -293,24 +268,6 @@ void EdgeModel::let_time_end_sessions() {
   for (const auto& [device, session] : active_)
     if (session->ends_at() <= instant()) due.push_back(session);
   for (Session* session : due) end(*session, session->ends_at());
-}
-
-// --- registration events ----------------------------------------------------------------------------------
-
-void EdgeModel::read_notify(const std::string& branch, const Message& request) {
-  Notice notice;
-  notice.call_id = sip::call_id(request).value_or("");
-  const std::string_view body = request.body().value_or("");
-  notice.version = sip::parse_number(between(body, "version=\"", "\" state"), UINT32_MAX).value_or(0);
-  notice.terminated = read_terminated(body);
-  notices_.insert_or_assign(branch, std::move(notice));
-}
-
-void EdgeModel::on_notify_taken(const Notice& notice) {
-  std::uint64_t& latest = versions_[notice.call_id];
-  if (notice.version < latest) return;
-  latest = notice.version;
-  end_if([&](const Session& each) { return notice.terminated.contains(each.contact); });
 }
 
 // --- towards WICs -----------------------------------------------------------------------------------------

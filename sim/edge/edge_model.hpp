@@ -5,6 +5,7 @@
 //   - no credential without a registration that the core has granted: none is pushed or handed out, and the
 //   edge
 //     holds no registration that the core has not granted or has ended
+//   - what the core ends, ends here as soon as the edge is told of it, and it is told, as it is subscribed
 //   - none survives its end: a second after it every relay in step refuses the credential, and nobody's
 //   allocation
 //     stands on it; and no relay takes a credential behind its own end
@@ -42,6 +43,8 @@ class EdgeModel final : public EdgeObserver {
  public:
   EdgeModel(World& world, EdgeHost& edge, CoreHost& core, RelayInterface& interface,
             std::vector<RelayHost*> relays);
+  // Nothing is lost between core and edge: whatever the core tells arrives.
+  void trust_core_link() { is_core_link_lossless_ = true; }
 
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   // Asks the relays; to be called often.
@@ -53,6 +56,7 @@ class EdgeModel final : public EdgeObserver {
   struct Tally {
     std::uint64_t registrations = 0, refreshes = 0, ends = 0, credentials = 0, pushes = 0, revocations = 0;
     std::uint64_t refused_registers = 0, answers = 0, refusals_at_relays = 0;
+    std::uint64_t ends_by_core = 0;  // of those that ended
   };
   [[nodiscard]] const Tally& tally() const { return tally_; }
   [[nodiscard]] std::size_t active_sessions() const { return active_.size(); }
@@ -84,6 +88,9 @@ class EdgeModel final : public EdgeObserver {
     std::string identity{};  // the default one, as the core has named it
     Instant expires_at{};
     std::optional<Instant> given_up_at{};
+    // The core has told that it has ended; the core has it no longer.
+    std::optional<Instant> told_ended_at{};
+    std::optional<Instant> missed_at_core_since{};
     std::optional<Instant> ended_at{};  // nothing for what an edge has left behind that died
     [[nodiscard]] Instant ends_at() const {
       return given_up_at ? std::min(*given_up_at, expires_at) : expires_at;
@@ -118,7 +125,12 @@ class EdgeModel final : public EdgeObserver {
   struct Notice {  // what a NOTIFY says
     std::string call_id{};
     std::uint64_t version = 0;
+    bool is_last = false;                // of its subscription
     std::set<std::string> terminated{};  // contacts that are in no other state
+  };
+  struct Subscription {  // of the edge to the events of an identity
+    std::string call_id{};
+    std::optional<Instant> taken_at{};  // by the core
   };
   using RequestKey = std::tuple<epcscf::FlowId, std::string, std::string>;  // flow, branch, method
 
@@ -134,6 +146,14 @@ class EdgeModel final : public EdgeObserver {
   void let_time_end_sessions();
   void read_notify(const std::string& branch, const sip::Message& request);
   void on_notify_taken(const Notice& notice);
+  void read_subscribe(const std::string& branch, const sip::Message& request);
+  void on_subscribe_answer(const std::string& branch, const sip::Message& response);
+  void on_notify_refused(const Notice& notice, std::uint16_t status_code);
+  void forget_subscription(const Notice& notice);
+  void note_told_ends(const Notice& notice);
+  void check_ends_of_core();
+  [[nodiscard]] bool has_core(const Session& session) const;
+  [[nodiscard]] bool has_to_know(const Session& session) const;
 
   void expect_answer(std::map<RequestKey, Instant>& open, const RequestKey& key, const sip::Message& request);
   void on_credentials(epcscf::FlowId flow, const std::string& branch, const sip::Message& response);
@@ -167,8 +187,11 @@ class EdgeModel final : public EdgeObserver {
   std::map<std::string, RegisterKey> sent_registers_;  // by the branch towards the core
   epcscf::FlowId input_flow_{};
   std::map<std::string, epcscf::TokenIdentity> tokens_;
-  std::map<std::string, Notice> notices_;          // by branch
-  std::map<std::string, std::uint64_t> versions_;  // by Call-ID
+  std::map<std::string, Notice> notices_;               // by branch
+  std::map<std::string, std::uint64_t> versions_;       // by Call-ID
+  std::map<std::string, Subscription> subscriptions_;   // by identity
+  std::map<std::string, std::string> sent_subscribes_;  // by branch: the identity
+  bool is_core_link_lossless_ = false;
   std::map<std::string, Credential> credentials_;  // by what tells them apart
   std::map<std::string, const Session*> passwords_;
   std::map<std::string, const Session*> subjects_;

@@ -159,6 +159,7 @@ void EdgeModel::judge() {
     for (const credentials::PushedEntry& entry : relays_[i]->registry().pushed().list())
       if (!credentials_.contains(entry.username)) violate("a relay has a credential that nobody has made");
   }
+  check_ends_of_core();
   check_answers(open_, "a WIC");
   check_answers(core_open_, "the core");
 }

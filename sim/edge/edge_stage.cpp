@@ -75,6 +75,7 @@ EdgeStage::EdgeStage(EdgeStageSettings settings)
            {.proxy = std::move(settings.proxy), .address = edge_address, .fault = settings.fault}),
       model(world, edge, core, interface, relay_pointers()) {
   network.change_link(core_address.ip, settings.core_link);
+  if (settings.core_link.loss == 0 && settings.core_link.turns_bad == 0) model.trust_core_link();
   add_subscribers();
   edge.watch_by(model);
   edge.judge_tokens_by([this](const std::string& token) -> epcscf::TokenAnswer {

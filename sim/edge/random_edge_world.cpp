@@ -127,6 +127,8 @@ class Play {
   std::string make_forgery();
   void note(std::string_view what) { stage_.world.journal().note(stage_.world.moment(), what); }
   WicHost& any_wic() { return *dice_.one_of(stage_.wics); }
+  // Mostly one whom a WIC is, "alice@ims.example".
+  std::string any_user();
 
   Dice dice_;
   EdgeStage stage_;
@@ -145,6 +147,12 @@ WicWish Play::draw_wish() {
   return wish;
 }
 
+std::string Play::any_user() {
+  constexpr std::string_view scheme = "sip:";
+  if (dice_.chance(80)) return any_wic().settings().agent.identity.substr(scheme.size());
+  return std::string{dice_.one_of(users)} + "@ims.example";
+}
+
 void Play::act() {
   const std::uint32_t what = dice_.below(100);
   if (what < 60) return act_as_wic();
@@ -161,7 +169,7 @@ void Play::act_as_wic() {
     note("a WIC registers");
     return wic.start();
   }
-  switch (dice_.below(12)) {
+  switch (dice_.below(13)) {
     case 0:
       note("a WIC ends its registration");
       return wic.stop();
@@ -180,9 +188,14 @@ void Play::act_as_wic() {
     case 5:
     case 6:
       note("a WIC calls");
-      (void)wic.call("sip:" + std::string{dice_.one_of(users)} + "@ims.example");
+      (void)wic.call("sip:" + any_user());
       return;
     case 7:
+      note("a WIC calls, and thinks better of it");
+      (void)wic.call("sip:" + any_user());
+      stage_.pass(milliseconds{dice_.below(1500)});
+      return wic.hang_up();
+    case 8:
       note("a WIC hangs up");
       return wic.hang_up();
     default:
@@ -205,8 +218,7 @@ void Play::act_as_core() {
     case 3:
     case 4:
       note("the core ends a registration");
-      (void)stage_.core.deregister(std::string{dice_.one_of(users)} + "@ims.example",
-                                   ims::ContactEvent::deactivated);
+      (void)stage_.core.deregister(any_user(), ims::ContactEvent::deactivated);
       return;
     default:
       note("the core is well");
@@ -235,7 +247,7 @@ void Play::act_as_operator() {
       return stage_.edge.restart();
     case 1:
       note("an operator ends registrations");
-      (void)stage_.edge.deregister(std::string{dice_.one_of(users)} + "@ims.example");
+      (void)stage_.edge.deregister(any_user());
       return;
     case 2:
       note("the edge is configured anew");

@@ -64,7 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedEdgeFault{EdgeFault::swallows_answers, "swallows_answers", "is not answered"},
         PlantedEdgeFault{EdgeFault::revokes_briefly, "revokes_briefly", "whose registration has ended"},
         PlantedEdgeFault{EdgeFault::mixes_up_users, "mixes_up_users", "for another"},
-        PlantedEdgeFault{EdgeFault::pushes_for_another, "pushes_for_another", "has the name of"}),
+        PlantedEdgeFault{EdgeFault::pushes_for_another, "pushes_for_another", "has the name of"},
+        PlantedEdgeFault{EdgeFault::loses_reg_events, "loses_reg_events", "the core has ended"}),
     [](const auto& planted) { return std::string{planted.param.name}; });
 
 TEST_P(PlantedEdgeFaults, AreFoundWithinTwentyWorlds) {
