@@ -80,12 +80,18 @@ void add(EdgeModel::Tally& sum, const EdgeModel::Tally& tally) {
   sum.revocations += tally.revocations;
   sum.answers += tally.answers;
   sum.refusals_at_relays += tally.refusals_at_relays;
+  sum.ends_by_core += tally.ends_by_core;
+  sum.calls += tally.calls;
+  sum.calls_hung_up_for += tally.calls_hung_up_for;
+  sum.allocations += tally.allocations;
 }
 std::string describe(const EdgeModel::Tally& sum) {
   return fmt::format(
-      "{} registrations, {} refreshed, {} ended; {} credentials, {} pushed, {} revocations, {} answers, "
+      "{} registrations, {} refreshed, {} ended, {} by the core; {} credentials, {} pushed, {} revocations, "
+      "{} allocations, {} answers, {} calls, {} hung up for a WIC that was gone, "
       "{} times a relay was asked for what has ended",
-      sum.registrations, sum.refreshes, sum.ends, sum.credentials, sum.pushes, sum.revocations, sum.answers,
+      sum.registrations, sum.refreshes, sum.ends, sum.ends_by_core, sum.credentials, sum.pushes,
+      sum.revocations, sum.allocations, sum.answers, sum.calls, sum.calls_hung_up_for,
       sum.refusals_at_relays);
 }
 

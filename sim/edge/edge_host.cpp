@@ -14,6 +14,7 @@ using epcscf::FlowId;
 
 constexpr std::size_t line_max = 120;
 constexpr std::string_view credentials_row = "\r\nTurn-Credentials: ";
+constexpr std::string_view lost_row = "\r\nReason: SIP;cause=503;text=\"Connection lost\"\r\n";
 constexpr std::string_view identities_row = "\r\nP-Associated-URI: ";
 
 bool is_answer_to_register(std::string_view text) {
@@ -189,6 +190,7 @@ void EdgeHost::send_to_client(FlowId flow, std::string text) {
 }
 
 void EdgeHost::send_to_core(const sip::Hop& to, std::string text) {
+  if (settings_.fault == EdgeFault::forgets_to_hang_up && text.find(lost_row) != std::string::npos) return;
   if (settings_.fault == EdgeFault::tells_the_core && text.starts_with("REGISTER"))
     text.insert(text.find("\r\n"), std::string{credentials_row} + "request");
   note("to core ", {}, text);

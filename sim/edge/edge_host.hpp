@@ -52,6 +52,7 @@ enum class EdgeFault : std::uint8_t {
   mixes_up_users,       // takes who registers for the one before
   pushes_for_another,   // under the name of the one before
   loses_reg_events,     // never hears what the core ends
+  forgets_to_hang_up,   // for WICs that have vanished
 };
 
 // Answers whether a token is good; the world decides.

@@ -71,6 +71,7 @@ void EdgeModel::on_client_closed(FlowId flow) {
   std::erase_if(open_, [&](const auto& each) { return std::get<0>(each.first) == flow; });
   for (const auto& [device, session] : active_)
     if (session->flow == flow) session->given_up_at = instant() + edge_->settings().flow_grace;
+  lose_legs(flow);
 }
 
 void EdgeModel::on_edge_restarted() {
@@ -82,6 +83,7 @@ void EdgeModel::on_edge_restarted() {
   notices_.clear();
   versions_.clear();
   subscriptions_.clear();
+  legs_.clear();
   sent_subscribes_.clear();
   open_.clear();
   core_open_.clear();
@@ -100,6 +102,7 @@ void EdgeModel::on_from_client(FlowId flow, std::string_view text) {
   if (!branch) return;
   expect_answer(open_, {flow, *branch, text_of(message->method_text())}, *message);
   if (message->method() == Method::registration) read_register(flow, *branch, *message);
+  read_call(flow, *message);
 }
 
 void EdgeModel::expect_answer(std::map<RequestKey, Instant>& open, const RequestKey& key,
@@ -149,6 +152,7 @@ void EdgeModel::on_to_core(std::string_view text) {
   if (!message) return violate("what goes to the core does not parse");
   const auto branch = branch_of(*message);
   if (!branch) return;
+  read_call_towards_core(*message);
   if (message->is_response()) {
     const auto cseq = sip::cseq(*message);
     if (message->status_code() >= 200) core_open_.erase({FlowId{}, *branch, text_of(cseq->method_text)});
@@ -229,6 +233,7 @@ void EdgeModel::bind(Register& asked, seconds granted) {
   Session*& session = active_[asked.device];
   ++(session == nullptr ? tally_.registrations : tally_.refreshes);
   if (session == nullptr) session = &sessions_.emplace_back(Session{.device = asked.device});
+  move_legs(*session, asked.flow);
   session->flow = asked.flow;
   session->contact = asked.contact;
   session->expires_at = instant() + granted;
@@ -279,6 +284,7 @@ void EdgeModel::on_to_client(FlowId flow, std::string_view text) {
   const auto branch = branch_of(*message);
   const auto cseq = sip::cseq(*message);
   if (!branch || !cseq) return;
+  read_call(flow, *message);
   const bool is_final = message->is_response() && message->status_code() >= 200;
   if (is_final && open_.erase({flow, *branch, text_of(cseq->method_text)}) > 0) ++tally_.answers;
   const bool is_ok = is_final && cseq->method == Method::registration && message->status_code() < 300;
@@ -310,6 +316,7 @@ void EdgeModel::on_credentials(FlowId flow, const std::string& branch, const Mes
 
 void EdgeModel::on_edge_settled() {
   current_ = nullptr;
+  input_flow_ = {};  // what follows without an input is the edge's own, by time
   let_time_end_sessions();
   check_registrations();
   check_limits();

@@ -14,6 +14,9 @@
 //     relays know what it is given under a name that no other registration has
 //   - what is handed out is good at the relays in step, and a pushed one was put to a relay before
 //   - credentials go to the WIC that asked for them, over TLS, in the 200 to its REGISTER, and nowhere else
+//   - every call ends: for a WIC that is gone for longer than the grace the edge has hung up, and its table
+//   has
+//     no more calls than there may be
 //   - every request is answered in time, to WICs and to the core, while their connection lives
 //   - no table grows beyond its limit, and when everybody is gone nothing is left
 //
@@ -56,9 +59,12 @@ class EdgeModel final : public EdgeObserver {
   struct Tally {
     std::uint64_t registrations = 0, refreshes = 0, ends = 0, credentials = 0, pushes = 0, revocations = 0;
     std::uint64_t refused_registers = 0, answers = 0, refusals_at_relays = 0;
-    std::uint64_t ends_by_core = 0;  // of those that ended
+    std::uint64_t ends_by_core = 0;                  // of those that ended
+    std::uint64_t calls = 0, calls_hung_up_for = 0;  // that were established, at either side of them
+    std::uint64_t tokens = 0;                        // of the credentials, in either form
+    std::uint64_t allocations = 0, relay_starts = 0;
   };
-  [[nodiscard]] const Tally& tally() const { return tally_; }
+  [[nodiscard]] Tally tally() const;
   [[nodiscard]] std::size_t active_sessions() const { return active_.size(); }
 
   void on_client_connected(epcscf::FlowId flow, bool is_secure) override;
@@ -90,6 +96,7 @@ class EdgeModel final : public EdgeObserver {
     std::optional<Instant> given_up_at{};
     // The core has told that it has ended; the core has it no longer.
     std::optional<Instant> told_ended_at{};
+    std::set<epcscf::FlowId> former_flows{};
     std::optional<Instant> missed_at_core_since{};
     std::optional<Instant> ended_at{};  // nothing for what an edge has left behind that died
     [[nodiscard]] Instant ends_at() const {
@@ -132,6 +139,12 @@ class EdgeModel final : public EdgeObserver {
     std::string call_id{};
     std::optional<Instant> taken_at{};  // by the core
   };
+  struct Leg {  // of a call: a WIC's side of it
+    bool is_established = false;
+    std::optional<Instant> lost_at{};  // its connection
+    std::optional<Instant> bye_at{};
+  };
+  using LegKey = std::pair<epcscf::FlowId, std::string>;                    // and the Call-ID
   using RequestKey = std::tuple<epcscf::FlowId, std::string, std::string>;  // flow, branch, method
 
   void violate(std::string what);
@@ -152,6 +165,11 @@ class EdgeModel final : public EdgeObserver {
   void forget_subscription(const Notice& notice);
   void note_told_ends(const Notice& notice);
   void check_ends_of_core();
+  void read_call(epcscf::FlowId flow, const sip::Message& message);
+  void read_call_towards_core(const sip::Message& message);
+  void lose_legs(epcscf::FlowId flow);
+  void move_legs(Session& session, epcscf::FlowId to);
+  void check_calls();
   [[nodiscard]] bool has_core(const Session& session) const;
   [[nodiscard]] bool has_to_know(const Session& session) const;
 
@@ -187,8 +205,9 @@ class EdgeModel final : public EdgeObserver {
   std::map<std::string, RegisterKey> sent_registers_;  // by the branch towards the core
   epcscf::FlowId input_flow_{};
   std::map<std::string, epcscf::TokenIdentity> tokens_;
-  std::map<std::string, Notice> notices_;               // by branch
-  std::map<std::string, std::uint64_t> versions_;       // by Call-ID
+  std::map<std::string, Notice> notices_;          // by branch
+  std::map<std::string, std::uint64_t> versions_;  // by Call-ID
+  std::map<LegKey, Leg> legs_;
   std::map<std::string, Subscription> subscriptions_;   // by identity
   std::map<std::string, std::string> sent_subscribes_;  // by branch: the identity
   bool is_core_link_lossless_ = false;

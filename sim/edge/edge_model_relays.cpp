@@ -20,6 +20,8 @@ constexpr seconds revoked_within{1};
 constexpr seconds end_tolerance{6};
 constexpr seconds clock_error_max{30};
 constexpr std::uint64_t rarely = 64;
+// Of the key that tokens in the browser form are made with.
+constexpr std::string_view token_name = "k1.";
 
 std::vector<credentials::Key> keys_of(const provisioning::Entry& entry) {
   if (entry.form == provisioning::Form::oauth) {
@@ -62,6 +64,7 @@ void EdgeModel::on_revoke(const credentials::Revocation& revocation) {
 
 void EdgeModel::on_entry(Session& session, const provisioning::Entry& entry) {
   ++tally_.credentials;
+  if (!entry.access_token.empty() || entry.username.starts_with(token_name)) ++tally_.tokens;
   world_->journal().note(world_->moment(), "hands out " + entry.username + " to " + session.device.impi);
   const auto [known, is_new] = credentials_.try_emplace(name_of(entry), Credential{.session = &session});
   Credential& credential = known->second;
@@ -160,6 +163,7 @@ void EdgeModel::judge() {
       if (!credentials_.contains(entry.username)) violate("a relay has a credential that nobody has made");
   }
   check_ends_of_core();
+  check_calls();
   check_answers(open_, "a WIC");
   check_answers(core_open_, "the core");
 }
@@ -190,6 +194,17 @@ void EdgeModel::judge_at(std::size_t relay, const Credential& credential) {
   for (const turn::AllocationView& view : relays_[relay]->allocations())
     if (view.grant->username == credential.entry.username)
       violate("an allocation of " + session.device.impi + " lives behind the registration");
+}
+
+EdgeModel::Tally EdgeModel::tally() const {
+  Tally tally = tally_;
+  for (const RelayHost* relay : relays_) {
+    tally.relay_starts += relay->starts();
+    tally.allocations += std::ranges::count_if(relay->reports(), [](const turn::Report& report) {
+      return std::holds_alternative<turn::AllocationCreated>(report);
+    });
+  }
+  return tally;
 }
 
 // --- the end ----------------------------------------------------------------------------------------------

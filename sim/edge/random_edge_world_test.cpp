@@ -32,6 +32,12 @@ TEST(RandomEdgeWorld, MuchHappensInIt) {
     sum.pushes += tally.pushes;
     sum.revocations += tally.revocations;
     sum.refused_registers += tally.refused_registers;
+    sum.ends_by_core += tally.ends_by_core;
+    sum.calls += tally.calls;
+    sum.calls_hung_up_for += tally.calls_hung_up_for;
+    sum.tokens += tally.tokens;
+    sum.allocations += tally.allocations;
+    sum.relay_starts += tally.relay_starts;
   }
   EXPECT_GT(sum.registrations, 50U);
   EXPECT_GT(sum.refreshes, 50U);
@@ -40,6 +46,12 @@ TEST(RandomEdgeWorld, MuchHappensInIt) {
   EXPECT_GT(sum.pushes, 50U);
   EXPECT_GT(sum.revocations, 40U);
   EXPECT_GT(sum.refused_registers, 2U);
+  EXPECT_GT(sum.ends_by_core, 5U);
+  EXPECT_GT(sum.calls, 8U);
+  EXPECT_GT(sum.calls_hung_up_for, 0U);
+  EXPECT_GT(sum.tokens, 20U);
+  EXPECT_GT(sum.allocations, 5U);
+  EXPECT_GT(sum.relay_starts, 30U);  // twenty are the first of a relay
 }
 
 // --- the swarm can fail -----------------------------------------------------------------------------------
@@ -65,7 +77,8 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedEdgeFault{EdgeFault::revokes_briefly, "revokes_briefly", "whose registration has ended"},
         PlantedEdgeFault{EdgeFault::mixes_up_users, "mixes_up_users", "for another"},
         PlantedEdgeFault{EdgeFault::pushes_for_another, "pushes_for_another", "has the name of"},
-        PlantedEdgeFault{EdgeFault::loses_reg_events, "loses_reg_events", "the core has ended"}),
+        PlantedEdgeFault{EdgeFault::loses_reg_events, "loses_reg_events", "the core has ended"},
+        PlantedEdgeFault{EdgeFault::forgets_to_hang_up, "forgets_to_hang_up", "nobody hangs up"}),
     [](const auto& planted) { return std::string{planted.param.name}; });
 
 TEST_P(PlantedEdgeFaults, AreFoundWithinTwentyWorlds) {

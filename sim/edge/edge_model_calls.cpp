@@ -1,0 +1,96 @@
+// EdgeModel's eye on calls: as WICs and the core see them begin and end at the edge.
+
+#include <algorithm>
+
+#include "sim/edge/edge_model.hpp"
+#include "sip/headers.hpp"
+
+namespace turnpike::sim {
+
+using epcscf::FlowId;
+using sip::Message;
+using sip::Method;
+using std::chrono::seconds;
+
+namespace {
+
+// A BYE ends the call whatever it is answered with, and if it is not, in 64 T1.
+constexpr seconds bye_patience{40};
+constexpr seconds moment{1};
+
+bool begins_dialog(const Message& request) {
+  const auto to = sip::to(request);
+  return request.method() == Method::invite && to && !to->tag();
+}
+
+}  // namespace
+
+// Between the edge and a WIC, in either direction.
+void EdgeModel::read_call(FlowId flow, const Message& message) {
+  const LegKey key{flow, std::string{sip::call_id(message).value_or("")}};
+  if (message.is_request()) {
+    if (begins_dialog(message)) legs_.try_emplace(key);
+    const auto leg = legs_.find(key);
+    if (leg != legs_.end() && message.method() == Method::bye) leg->second.bye_at = instant();
+    return;
+  }
+  const auto leg = legs_.find(key);
+  const auto cseq = sip::cseq(message);
+  if (leg == legs_.end() || !cseq || cseq->method != Method::invite || message.status_code() < 200) return;
+  if (message.status_code() < 300) {
+    if (!leg->second.is_established) ++tally_.calls;
+    leg->second.is_established = true;
+  } else if (!leg->second.is_established) {
+    legs_.erase(leg);
+  }
+}
+
+// What a WIC answers counts when the edge has taken it, and who is gone is hung up for.
+void EdgeModel::read_call_towards_core(const Message& message) {
+  if (message.is_response()) return read_call(input_flow_, message);
+  if (message.method() != Method::bye) return;
+  const std::string call_id{sip::call_id(message).value_or("")};
+  for (auto& [key, leg] : legs_) {
+    if (key.second != call_id || !leg.lost_at || leg.bye_at) continue;
+    leg.bye_at = instant();
+    ++tally_.calls_hung_up_for;
+  }
+}
+
+void EdgeModel::lose_legs(FlowId flow) {
+  for (auto& [key, leg] : legs_)
+    if (key.first == flow) leg.lost_at = instant();
+}
+
+// The device has come back on another connection, and its calls with it.
+void EdgeModel::move_legs(Session& session, FlowId to) {
+  if (session.flow != FlowId{} && session.flow != to) session.former_flows.insert(session.flow);
+  session.former_flows.erase(to);
+  for (const FlowId from : session.former_flows)
+    while (true) {
+      const auto found =
+          std::ranges::find_if(legs_, [&](const auto& each) { return each.first.first == from; });
+      if (found == legs_.end()) break;
+      auto leg = legs_.extract(found);
+      leg.key().first = to;
+      leg.mapped().lost_at.reset();
+      legs_.insert(std::move(leg));
+    }
+  if (!flows_.contains(to)) lose_legs(to);
+}
+
+void EdgeModel::check_calls() {
+  const Duration grace = edge_->settings().flow_grace + moment;
+  std::erase_if(legs_, [&](const auto& each) {
+    const Leg& leg = each.second;
+    const bool is_gone = leg.lost_at && *leg.lost_at + grace < instant();
+    if (is_gone && leg.is_established && !leg.bye_at) violate("nobody hangs up a call of a WIC that is gone");
+    return is_gone || (leg.bye_at && *leg.bye_at + bye_patience < instant());
+  });
+  const std::uint64_t held = edge_->machine().counters().calls_active;
+  if (held > legs_.size())
+    violate("the edge has " + std::to_string(held) + " calls, of which " +
+            std::to_string(held - legs_.size()) + " are over");
+}
+
+}  // namespace turnpike::sim
