@@ -337,6 +337,12 @@ std::expected<void, Calls::Refusal> Calls::admit_call(const sip::Message& reques
   return {};
 }
 
+// Its device may have come back on another connection meanwhile, and the call with it.
+FlowId Calls::holder_of(FlowId flow, std::string_view call_id) {
+  if (calls_.find(flow, call_id) != nullptr) return flow;
+  return registrations_.find_successor(flow).value_or(flow);
+}
+
 // Whatever the WIC says in its dialog uses up a CSeq.
 void Calls::note_number(const sip::Message& request, FlowId from) {
   const auto number = sip::cseq(request);
@@ -352,8 +358,9 @@ void Calls::note_answer(const sip::Leg& leg, const Side& side, const sip::Messag
   const auto request = sip::Message::parse(leg.request);
   check(request.has_value(), "a request that was forwarded does not parse");
   const std::string_view call_id = sip::call_id(*request).value_or("");
-  if (leg.method == Method::bye) return end_call(side.flow, call_id);
-  if (Call* call = calls_.find(side.flow, call_id)) note_accepted(*call, *request, side, response);
+  const FlowId holder = holder_of(side.flow, call_id);
+  if (leg.method == Method::bye) return end_call(holder, call_id);
+  if (Call* call = calls_.find(holder, call_id)) note_accepted(*call, *request, side, response);
 }
 
 // An answer that is none, or silence.
@@ -362,9 +369,10 @@ void Calls::note_failure(const sip::Leg& leg, const Side& side) {
   const auto request = sip::Message::parse(leg.request);
   check(request.has_value(), "a request that was forwarded does not parse");
   const std::string_view call_id = sip::call_id(*request).value_or("");
-  const Call* call = calls_.find(side.flow, call_id);
+  const FlowId holder = holder_of(side.flow, call_id);
+  const Call* call = calls_.find(holder, call_id);
   // A BYE ends the call whatever it is answered with.
-  if (leg.method == Method::bye || (call != nullptr && !call->is_established)) end_call(side.flow, call_id);
+  if (leg.method == Method::bye || (call != nullptr && !call->is_established)) end_call(holder, call_id);
 }
 
 void Calls::note_accepted(Call& call, const sip::Message& request, const Side& side,

@@ -79,6 +79,8 @@ class Calls {
   void refuse(sip::ServerId id, const sip::Message& request, FlowId flow, const Refusal& refusal, Now now);
 
   std::expected<void, Refusal> admit_call(const sip::Message& request, const Side& side);
+  // The connection under which the table has a call that was asked for on this one.
+  [[nodiscard]] FlowId holder_of(FlowId flow, std::string_view call_id);
   void note_number(const sip::Message& request, FlowId from);
   void note_answer(const sip::Leg& leg, const Side& side, const sip::Message& response);
   void note_failure(const sip::Leg& leg, const Side& side);

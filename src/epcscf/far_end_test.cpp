@@ -85,6 +85,32 @@ TEST(VanishedWic, ItsCallIsHungUpWhereItComesBackAndIsGoneBeforeTheAnswer) {
   EXPECT_EQ(world.proxy.counters().calls_active, 0U);
 }
 
+TEST(VanishedWic, WhatItWasStillTryingIsForgottenWhereItFailsBehindItsReturn) {
+  CallWorld world;
+  world.send(world.make({.rows = "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n"}));
+  const std::string invite = world.take_core("INVITE");
+  world.close(alice_flow);
+  world.connect(bob_flow);
+  world.enroll({}, bob_flow);
+  EXPECT_EQ(world.proxy.counters().calls_active, 1U);
+  world.answer_core(invite, 487);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
+TEST(VanishedWic, WhatIsAnsweredBehindItsReturnIsHungUpToo) {
+  CallWorld world;
+  world.send(world.make({.rows = "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n"}));
+  const std::string invite = world.take_core("INVITE");
+  world.close(alice_flow);
+  world.connect(bob_flow);
+  world.enroll({}, bob_flow);
+  world.answer_core(invite, 200, "Record-Route: " + value(invite, "Record-Route") + "\r\n" + far_contact);
+  world.close(bob_flow);
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 1U);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
 TEST(VanishedWic, TheByeFollowsWhatBothHaveSaidSince) {
   CallWorld world;
   const std::string route = world.establish_originating();
