@@ -15,9 +15,9 @@ bool DenyList::add(const Revocation& revocation, WallTime wall) {
     known->second = std::max(known->second, revocation.until);
     return true;
   }
-  if (size() >= entries_max) drop_ended(wall);
+  if (size() >= room_) drop_ended(wall);
   // What has ended by itself is kept where there is room: the clock may be set back.
-  if (size() >= entries_max) return revocation.until <= wall;
+  if (size() >= room_) return revocation.until <= wall;
   ends.emplace(revocation.value, revocation.until);
   first_end_ = std::min(first_end_, revocation.until);
   return true;

@@ -20,6 +20,8 @@ class DenyList {
  public:
   static constexpr std::size_t entries_max = 100'000;
 
+  explicit DenyList(std::size_t room = entries_max) : room_(room) {}
+
   // Adding what is there already keeps the later end. False: full of entries that have not ended.
   [[nodiscard]] bool add(const Revocation& revocation, WallTime wall);
   [[nodiscard]] bool denies(const Grant& grant, WallTime wall) const;
@@ -36,6 +38,7 @@ class DenyList {
   [[nodiscard]] bool denies_kid(std::string_view kid, WallTime wall) const;
   void drop_ended(WallTime wall);
 
+  std::size_t room_;
   std::array<Ends, kind_count> ends_;
   WallTime first_end_ = WallTime::max();  // no entry ends before
 };

@@ -91,6 +91,16 @@ TEST(DenyList, ListsWhatHasNotEndedInOrder) {
   EXPECT_EQ(list.list(test_wall + 25s)[0].until, test_wall + 30s);
 }
 
+TEST(DenyList, HasTheRoomThatItIsGiven) {
+  DenyList list{1};
+  const Revocation first{By::subject, "first", test_wall + 1h};
+  const Revocation second{By::subject, "second", test_wall + 1h};
+  EXPECT_TRUE(list.add(first, test_wall));
+  EXPECT_FALSE(list.add(second, test_wall));
+  EXPECT_TRUE(list.holds(first, test_wall));
+  EXPECT_FALSE(list.holds(second, test_wall));
+}
+
 TEST(DenyList, IsLimitedAndMakesRoomWhereEntriesHaveEnded) {
   DenyList list;
   for (std::size_t i = 0; i < DenyList::entries_max; ++i) {

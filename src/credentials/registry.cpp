@@ -16,7 +16,9 @@ const Key& key_of(const PushedCredential& credential, PasswordAlgorithm algorith
 }  // namespace
 
 Registry::Registry(RegistrySettings settings)
-    : realm_(settings.realm), pushed_(settings.realm, pushed_max(settings)) {
+    : realm_(settings.realm),
+      pushed_(settings.realm, pushed_max(settings)),
+      deny_list_(settings.revocations_max) {
   configure(std::move(settings));
 }
 

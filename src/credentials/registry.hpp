@@ -36,6 +36,7 @@ struct RegistrySettings {
   std::optional<ComputedSettings> computed{};
   std::optional<PushedSettings> pushed{};
   std::optional<TokenSettings> token{};
+  std::size_t revocations_max = DenyList::entries_max;  // that have not ended
 };
 
 class Registry {
