@@ -231,7 +231,12 @@ void EdgeHost::obey_revoke(const epcscf::RevokeCredentials& revoke) {
   if (settings_.fault == EdgeFault::forgets_revocations && ++revocations_ % 2 == 0) return;
   if (settings_.fault == EdgeFault::revokes_briefly)
     revocation.until = moment().wall + std::chrono::seconds{2};
-  relays_->revoke(revocation);
+  const bool is_believed = settings_.fault == EdgeFault::takes_full_for_done;
+  relays_->revoke(revocation, [this, revocation, is_believed, start = starts_](bool is_done) {
+    if (start != starts_) return;
+    note((is_done ? "has taken back " : "has not taken back ") + revocation.value, {}, {});
+    tell([&](EdgeObserver& observer) { observer.on_revoked(revocation, is_done || is_believed); });
+  });
 }
 
 void EdgeHost::obey_check(const epcscf::CheckToken& check) {

@@ -35,6 +35,8 @@ class EdgeObserver {
   virtual void on_to_core(std::string_view text) = 0;
   virtual void on_push(const credentials::PushedCredential& credential) = 0;
   virtual void on_revoke(const credentials::Revocation& revocation) = 0;
+  // What the edge tells its operator of it, later.
+  virtual void on_revoked(const credentials::Revocation& revocation, bool is_done) = 0;
   // The input is dealt with.
   virtual void on_edge_settled() = 0;
 };
@@ -53,6 +55,7 @@ enum class EdgeFault : std::uint8_t {
   pushes_for_another,   // under the name of the one before
   loses_reg_events,     // never hears what the core ends
   forgets_to_hang_up,   // for WICs that have vanished
+  takes_full_for_done,  // believes that a relay obeys whose deny-list is full
 };
 
 // Answers whether a token is good; the world decides.

@@ -339,7 +339,7 @@ void EdgeModel::check_registrations() {
   }
 }
 
-void EdgeModel::expect_own(const std::string& subject, const Session& session) {
+void EdgeModel::expect_own(const std::string& subject, Session& session) {
   const auto [owner, is_new] = subjects_.try_emplace(subject, &session);
   if (owner->second != &session)
     violate("what is given to " + session.device.impi + " has the name of what is given to " +

@@ -9,6 +9,8 @@
 //   - none survives its end: a second after it every relay in step refuses the credential, and nobody's
 //   allocation
 //     stands on it; and no relay takes a credential behind its own end
+//     What is reported as taken back, every relay in step refuses to the end, even one whose deny-list is
+//     full
 //   - never two registrations with one credential, and never the same one twice
 //   - nobody is taken for another: a registration has the identity that the core has named in its answer, and
 //     relays know what it is given under a name that no other registration has
@@ -63,6 +65,7 @@ class EdgeModel final : public EdgeObserver {
     std::uint64_t calls = 0, calls_hung_up_for = 0;  // that were established, at either side of them
     std::uint64_t tokens = 0;                        // of the credentials, in either form
     std::uint64_t allocations = 0, relay_starts = 0;
+    std::uint64_t revocations_undone = 0;
   };
   [[nodiscard]] Tally tally() const;
   [[nodiscard]] std::size_t active_sessions() const { return active_.size(); }
@@ -78,6 +81,7 @@ class EdgeModel final : public EdgeObserver {
   void on_to_core(std::string_view text) override;
   void on_push(const credentials::PushedCredential& credential) override;
   void on_revoke(const credentials::Revocation& revocation) override;
+  void on_revoked(const credentials::Revocation& revocation, bool is_done) override;
   void on_edge_settled() override;
 
  private:
@@ -97,6 +101,9 @@ class EdgeModel final : public EdgeObserver {
     // The core has told that it has ended; the core has it no longer.
     std::optional<Instant> told_ended_at{};
     std::set<epcscf::FlowId> former_flows{};
+    std::size_t revocations_open = 0;     // that are not answered yet
+    bool is_left_at_relays = false;       // one was answered with "not done"
+    std::optional<Instant> revoked_at{};  // the last one was answered with "done"
     std::optional<Instant> missed_at_core_since{};
     std::optional<Instant> ended_at{};  // nothing for what an edge has left behind that died
     [[nodiscard]] Instant ends_at() const {
@@ -141,6 +148,7 @@ class EdgeModel final : public EdgeObserver {
   };
   struct Leg {  // of a call: a WIC's side of it
     bool is_established = false;
+    std::set<epcscf::FlowId> former_flows{};
     std::optional<Instant> lost_at{};  // its connection
     std::optional<Instant> bye_at{};
   };
@@ -167,6 +175,8 @@ class EdgeModel final : public EdgeObserver {
   void check_ends_of_core();
   void read_call(epcscf::FlowId flow, const sip::Message& message);
   void read_call_towards_core(const sip::Message& message);
+  // What is said on a connection that the device has left may still be about its call.
+  std::map<LegKey, Leg>::iterator find_leg(epcscf::FlowId flow, const std::string& call_id);
   void lose_legs(epcscf::FlowId flow);
   void move_legs(Session& session, epcscf::FlowId to);
   void check_calls();
@@ -175,7 +185,8 @@ class EdgeModel final : public EdgeObserver {
 
   void expect_answer(std::map<RequestKey, Instant>& open, const RequestKey& key, const sip::Message& request);
   void on_credentials(epcscf::FlowId flow, const std::string& branch, const sip::Message& response);
-  void expect_own(const std::string& subject, const Session& session);
+  void expect_own(const std::string& subject, Session& session);
+  [[nodiscard]] bool may_lack_room(std::size_t relay, const Session& session) const;
   void on_entry(Session& session, const provisioning::Entry& entry);
   void check_pushed(const Credential& credential);
   void check_limits();
@@ -213,7 +224,7 @@ class EdgeModel final : public EdgeObserver {
   bool is_core_link_lossless_ = false;
   std::map<std::string, Credential> credentials_;  // by what tells them apart
   std::map<std::string, const Session*> passwords_;
-  std::map<std::string, const Session*> subjects_;
+  std::map<std::string, Session*> subjects_;
   std::map<RequestKey, Instant> open_;       // of clients, and when each has to be answered
   std::map<RequestKey, Instant> core_open_;  // of the core
   std::set<RequestKey> core_seen_;

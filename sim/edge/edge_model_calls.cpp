@@ -27,14 +27,14 @@ bool begins_dialog(const Message& request) {
 
 // Between the edge and a WIC, in either direction.
 void EdgeModel::read_call(FlowId flow, const Message& message) {
-  const LegKey key{flow, std::string{sip::call_id(message).value_or("")}};
+  const std::string call_id{sip::call_id(message).value_or("")};
   if (message.is_request()) {
-    if (begins_dialog(message)) legs_.try_emplace(key);
-    const auto leg = legs_.find(key);
+    if (begins_dialog(message)) legs_.try_emplace({flow, call_id});
+    const auto leg = find_leg(flow, call_id);
     if (leg != legs_.end() && message.method() == Method::bye) leg->second.bye_at = instant();
     return;
   }
-  const auto leg = legs_.find(key);
+  const auto leg = find_leg(flow, call_id);
   const auto cseq = sip::cseq(message);
   if (leg == legs_.end() || !cseq || cseq->method != Method::invite || message.status_code() < 200) return;
   if (message.status_code() < 300) {
@@ -57,6 +57,14 @@ void EdgeModel::read_call_towards_core(const Message& message) {
   }
 }
 
+std::map<EdgeModel::LegKey, EdgeModel::Leg>::iterator EdgeModel::find_leg(FlowId flow,
+                                                                          const std::string& call_id) {
+  if (const auto exact = legs_.find({flow, call_id}); exact != legs_.end()) return exact;
+  return std::ranges::find_if(legs_, [&](const auto& each) {
+    return each.first.second == call_id && each.second.former_flows.contains(flow);
+  });
+}
+
 void EdgeModel::lose_legs(FlowId flow) {
   for (auto& [key, leg] : legs_)
     if (key.first == flow) leg.lost_at = instant();
@@ -73,6 +81,7 @@ void EdgeModel::move_legs(Session& session, FlowId to) {
       if (found == legs_.end()) break;
       auto leg = legs_.extract(found);
       leg.key().first = to;
+      leg.mapped().former_flows.insert(from);
       leg.mapped().lost_at.reset();
       legs_.insert(std::move(leg));
     }
@@ -84,7 +93,8 @@ void EdgeModel::check_calls() {
   std::erase_if(legs_, [&](const auto& each) {
     const Leg& leg = each.second;
     const bool is_gone = leg.lost_at && *leg.lost_at + grace < instant();
-    if (is_gone && leg.is_established && !leg.bye_at) violate("nobody hangs up a call of a WIC that is gone");
+    if (is_gone && leg.is_established && !leg.bye_at)
+      violate("nobody hangs up the call " + each.first.second + " of a WIC that is gone");
     return is_gone || (leg.bye_at && *leg.bye_at + bye_patience < instant());
   });
   const std::uint64_t held = edge_->machine().counters().calls_active;

@@ -57,9 +57,23 @@ void EdgeModel::on_push(const credentials::PushedCredential& credential) {
 
 void EdgeModel::on_revoke(const credentials::Revocation& revocation) {
   ++tally_.revocations;
+  if (const auto known = subjects_.find(revocation.value); known != subjects_.end())
+    ++known->second->revocations_open;
   if (revocation.by != credentials::Revocation::By::username) return;
   if (const auto known = credentials_.find(revocation.value); known != credentials_.end())
     known->second.taken_back_at = instant();
+}
+
+void EdgeModel::on_revoked(const credentials::Revocation& revocation, bool is_done) {
+  if (!is_done) ++tally_.revocations_undone;
+  const auto known = subjects_.find(revocation.value);
+  if (known == subjects_.end()) return;
+  Session& session = *known->second;
+  --session.revocations_open;
+  if (is_done)
+    session.revoked_at = instant();
+  else
+    session.is_left_at_relays = true;
 }
 
 void EdgeModel::on_entry(Session& session, const provisioning::Entry& entry) {
@@ -126,6 +140,8 @@ std::optional<Instant> EdgeModel::Credential::ended_at() const {
 void EdgeModel::forget_ends() {
   for (auto& [username, credential] : credentials_) {
     const auto end = credential.ended_at();
+    // Whoever asked is not there any more to be told that there was no room.
+    if (credential.session->revocations_open > 0) credential.session->is_left_at_relays = true;
     if (!end || !credential.told_at_start.empty()) continue;
     for (std::size_t i = 0; i < relays_.size(); ++i) {
       const auto in_step_since = interface_->in_step_since(i);
@@ -176,6 +192,15 @@ bool EdgeModel::is_news(std::size_t relay, const Credential& credential) const {
          in_step_since.value_or(Instant::min()) > then;
 }
 
+// A relay whose deny-list is full of what has not ended takes no more. Who asked is told so; a relay that was
+// away since has been told again, and there nobody is.
+bool EdgeModel::may_lack_room(std::size_t relay, const Session& session) const {
+  if (relays_[relay]->settings().credentials.revocations_max == credentials::DenyList::entries_max)
+    return false;
+  if (session.revocations_open > 0 || session.is_left_at_relays) return true;
+  return session.revoked_at && *session.revoked_at < interface_->in_step_since(relay);
+}
+
 void EdgeModel::judge_at(std::size_t relay, const Credential& credential) {
   const Session& session = *credential.session;
   const bool is_over = credential.entry.expires_at + end_tolerance < world_->moment().wall;
@@ -183,12 +208,14 @@ void EdgeModel::judge_at(std::size_t relay, const Credential& credential) {
   const auto in_step_since = interface_->in_step_since(relay);
   const bool is_taken_back = end && in_step_since &&
                              std::max(*end, *in_step_since) + revoked_within < instant() &&
-                             !is_forgotten(relay, credential);
+                             !is_forgotten(relay, credential) && !may_lack_room(relay, session);
   if (!is_over && !is_taken_back) return;
   ++tally_.refusals_at_relays;
   if (ask(*relays_[relay], credential))
     violate("relay " + std::to_string(relay) + " takes a credential of " + session.device.impi +
-            (is_over ? " that is over" : " whose registration has ended"));
+            (is_over              ? " that is over"
+             : session.revoked_at ? " whose registration has ended, and was told to have taken it back"
+                                  : " whose registration has ended"));
   // What has ended by itself is not taken back any more from a relay that was away all the time.
   if (!is_taken_back || (is_over && *in_step_since > *end)) return;
   for (const turn::AllocationView& view : relays_[relay]->allocations())

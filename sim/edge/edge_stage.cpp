@@ -68,7 +68,7 @@ EdgeStageSettings make_edge_settings() {
 
 EdgeStage::EdgeStage(EdgeStageSettings settings)
     : world(settings.seed),
-      relays(make_relays()),
+      relays(make_relays(settings.relay_revocations_max)),
       interface(world, relay_pointers(), settings.interface),
       core(world, network, core_address, std::move(settings.core)),
       edge(world, network, interface,
@@ -86,10 +86,13 @@ EdgeStage::EdgeStage(EdgeStageSettings settings)
   world.run_for(milliseconds{100});  // until the relays are in step
 }
 
-std::vector<std::unique_ptr<RelayHost>> EdgeStage::make_relays() {
+std::vector<std::unique_ptr<RelayHost>> EdgeStage::make_relays(std::size_t revocations_max) {
   std::vector<std::unique_ptr<RelayHost>> made;
-  for (const auto address : {"81.2.69.160", "81.2.69.161"})
-    made.push_back(std::make_unique<RelayHost>(world, network, make_relay(address)));
+  for (const auto address : {"81.2.69.160", "81.2.69.161"}) {
+    RelaySettings relay = make_relay(address);
+    relay.credentials.revocations_max = revocations_max;
+    made.push_back(std::make_unique<RelayHost>(world, network, std::move(relay)));
+  }
   return made;
 }
 

@@ -24,6 +24,7 @@ struct EdgeStageSettings {
   epcscf::Settings proxy{};
   ims::Settings core{};
   InterfaceSettings interface{};
+  std::size_t relay_revocations_max = credentials::DenyList::entries_max;
   LinkSettings core_link{};  // before the core
   EdgeFault fault = EdgeFault::none;
 };
@@ -72,7 +73,7 @@ class EdgeStage {
   std::vector<std::unique_ptr<WicHost>> wics;
 
  private:
-  std::vector<std::unique_ptr<RelayHost>> make_relays();
+  std::vector<std::unique_ptr<RelayHost>> make_relays(std::size_t revocations_max);
   [[nodiscard]] std::vector<RelayHost*> relay_pointers() const;
   void add_subscribers();
 

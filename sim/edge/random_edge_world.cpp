@@ -84,6 +84,10 @@ EdgeStageSettings draw_settings(Dice& dice, EdgeFault fault) {
   proxy.push_patience = milliseconds{dice.between(50, 1000)};
   proxy.has_reg_event = dice.chance(90);
   if (dice.chance(30)) draw_limits(dice, proxy);
+  if (dice.chance(30)) {
+    settings.relay_revocations_max = dice.between(1, 6);
+    if (dice.chance(50)) settings.interface.revocations_max = settings.relay_revocations_max;
+  }
   return settings;
 }
 

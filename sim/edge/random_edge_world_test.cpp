@@ -38,6 +38,7 @@ TEST(RandomEdgeWorld, MuchHappensInIt) {
     sum.tokens += tally.tokens;
     sum.allocations += tally.allocations;
     sum.relay_starts += tally.relay_starts;
+    sum.revocations_undone += tally.revocations_undone;
   }
   EXPECT_GT(sum.registrations, 50U);
   EXPECT_GT(sum.refreshes, 50U);
@@ -50,6 +51,7 @@ TEST(RandomEdgeWorld, MuchHappensInIt) {
   EXPECT_GT(sum.calls, 8U);
   EXPECT_GT(sum.calls_hung_up_for, 0U);
   EXPECT_GT(sum.tokens, 20U);
+  EXPECT_GT(sum.revocations_undone, 5U);
   EXPECT_GT(sum.allocations, 5U);
   EXPECT_GT(sum.relay_starts, 30U);  // twenty are the first of a relay
 }
@@ -78,7 +80,8 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedEdgeFault{EdgeFault::mixes_up_users, "mixes_up_users", "for another"},
         PlantedEdgeFault{EdgeFault::pushes_for_another, "pushes_for_another", "has the name of"},
         PlantedEdgeFault{EdgeFault::loses_reg_events, "loses_reg_events", "the core has ended"},
-        PlantedEdgeFault{EdgeFault::forgets_to_hang_up, "forgets_to_hang_up", "nobody hangs up"}),
+        PlantedEdgeFault{EdgeFault::forgets_to_hang_up, "forgets_to_hang_up", "nobody hangs up"},
+        PlantedEdgeFault{EdgeFault::takes_full_for_done, "takes_full_for_done", "was told to have"}),
     [](const auto& planted) { return std::string{planted.param.name}; });
 
 TEST_P(PlantedEdgeFaults, AreFoundWithinTwentyWorlds) {

@@ -43,17 +43,36 @@ void RelayInterface::put(const PushedCredential& credential, Completion on_done)
     on_done(is_done);
   };
   if (outcome == PushOutcome::done) spread(credential, tally);
+  complete_later(tally);
+}
+
+void RelayInterface::revoke(const Revocation& revocation, Completion on_done) {
+  held_.revoke(revocation);
+  auto tally = std::make_shared<Tally>();
+  tally->wants_all = true;
+  tally->has_failed = !remember(revocation);
+  tally->on_done = std::move(on_done);
+  spread(revocation, tally);
+  complete_later(tally);
+}
+
+bool RelayInterface::remember(const Revocation& revocation) {
+  const std::pair what{revocation.by, revocation.value};
+  if (!revoked_.contains(what) && revoked_.size() >= settings_.revocations_max)
+    std::erase_if(revoked_,
+                  [wall = world_->moment().wall](const auto& entry) { return entry.second <= wall; });
+  if (!revoked_.contains(what) && revoked_.size() >= settings_.revocations_max) return false;
+  WallTime& until = revoked_.try_emplace(what, WallTime::min()).first->second;
+  until = std::max(until, revocation.until);
+  return true;
+}
+
+// What no relay will answer for.
+void RelayInterface::complete_later(const TallyPtr& tally) {
   if (tally->expected > 0) return;
   world_->plan_after({}, [tally] {
     if (const auto done = std::exchange(tally->on_done, nullptr)) done(false);
   });
-}
-
-void RelayInterface::revoke(const Revocation& revocation) {
-  held_.revoke(revocation);
-  WallTime& until = revoked_.try_emplace({revocation.by, revocation.value}, WallTime::min()).first->second;
-  until = std::max(until, revocation.until);
-  spread(revocation, nullptr);
 }
 
 void RelayInterface::forget() {
@@ -72,7 +91,7 @@ void RelayInterface::forget() {
 void RelayInterface::spread(const Change& change, const TallyPtr& tally) {
   for (const auto& link : links_) {
     if (link->state == Link::State::down) continue;
-    if (tally) ++tally->expected;
+    ++tally->expected;
     link->waiting.push_back({change, tally});
   }
   for (const auto& link : links_) flush(*link);
@@ -110,19 +129,23 @@ void RelayInterface::synchronize(Link& link) {
   for (const auto& [what, until] : revoked_)
     state.emplace_back(Revocation{.by = what.first, .value = what.second, .until = until});
   const auto start = std::make_shared<std::uint64_t>(0);
+  const auto taken = std::make_shared<std::set<std::string>>();
   exchange(
       link,
-      [this, &link, start, state = std::move(state)] {
+      [this, &link, start, taken, state = std::move(state)] {
         *start = link.relay->starts();
-        for (const Change& each : state) (void)obey(*link.relay, each);
+        for (const Change& each : state) {
+          const bool is_taken = obey(*link.relay, each);
+          if (const auto* put = std::get_if<PushedCredential>(&each); put != nullptr && is_taken)
+            taken->insert(put->username);
+        }
       },
-      [this, &link, start] {
+      [this, &link, start, taken] {
         link.state = Link::State::live;
         link.known_start = *start;
         link.in_step_since = world_->moment().mono;
         offer();
-        auto covered = std::exchange(link.in_flight, {});
-        count(covered, std::vector<bool>(covered.size(), true));
+        count_state(std::exchange(link.in_flight, {}), *taken);
         flush(link);
       });
 }
@@ -189,7 +212,7 @@ void RelayInterface::exchange(Link& link, std::function<void()> at_relay, std::f
 bool RelayInterface::obey(RelayHost& relay, const Change& change) {
   if (const auto* revocation = std::get_if<Revocation>(&change)) {
     relay.revoke(*revocation);
-    return true;
+    return relay.registry().deny_list().holds(*revocation, world_->moment().wall);
   }
   const auto& credential = std::get<PushedCredential>(change);
   const auto outcome = relay.registry().pushed().put(credential, world_->moment().wall);
@@ -198,14 +221,24 @@ bool RelayInterface::obey(RelayHost& relay, const Change& change) {
 }
 
 void RelayInterface::count(const std::vector<Waiting>& changes, const std::vector<bool>& are_taken) {
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    if (!changes[i].tally) continue;
-    Tally& tally = *changes[i].tally;
-    --tally.expected;
-    tally.is_done |= are_taken[i];
-    if (!tally.is_done && tally.expected > 0) continue;
-    if (const auto on_done = std::exchange(tally.on_done, nullptr)) on_done(tally.is_done);
+  for (std::size_t i = 0; i < changes.size(); ++i) count(*changes[i].tally, are_taken[i]);
+}
+
+void RelayInterface::count_state(std::vector<Waiting> changes, const std::set<std::string>& taken) {
+  for (const Waiting& each : changes) {
+    const auto* put = std::get_if<PushedCredential>(&each.change);
+    count(*each.tally, put == nullptr || taken.contains(put->username));
   }
+}
+
+void RelayInterface::count(Tally& tally, bool is_done) {
+  --tally.expected;
+  tally.has_one |= is_done;
+  tally.has_failed |= !is_done;
+  const bool is_decided = tally.wants_all ? tally.expected == 0 : tally.has_one || tally.expected == 0;
+  if (!is_decided) return;
+  if (const auto on_done = std::exchange(tally.on_done, nullptr))
+    on_done(tally.has_one && (!tally.wants_all || !tally.has_failed));
 }
 
 std::optional<Instant> RelayInterface::in_step_since(std::size_t relay) const {

@@ -27,6 +27,7 @@ struct InterfaceSettings {
   Duration deadline = std::chrono::milliseconds{400};
   Duration health_every = std::chrono::seconds{2};
   Duration pause = std::chrono::milliseconds{250};
+  std::size_t revocations_max = credentials::DenyList::entries_max;  // that are kept for relays that are away
 };
 
 class RelayInterface {
@@ -39,7 +40,8 @@ class RelayInterface {
   // Called whenever the URIs of the relays in step change.
   void offer_to(Offer offer) { on_offer_ = std::move(offer); }
   void put(const credentials::PushedCredential& credential, Completion on_done);
-  void revoke(const credentials::Revocation& revocation);
+  // Done: every relay that lives has obeyed, and will until the credential's end.
+  void revoke(const credentials::Revocation& revocation, Completion on_done);
   // The issuer has restarted: what it had put lives on at the relays, and it knows of none of it.
   void forget();
   // The way to a relay: while it is cut nothing arrives there.
@@ -55,14 +57,16 @@ class RelayInterface {
  private:
   using Change = std::variant<credentials::PushedCredential, credentials::Revocation>;
   struct Tally {
+    bool wants_all = false;
     std::size_t expected = 0;
-    bool is_done = false;
+    bool has_one = false;
+    bool has_failed = false;
     Completion on_done;
   };
   using TallyPtr = std::shared_ptr<Tally>;
   struct Waiting {
     Change change;
-    TallyPtr tally;  // null: of a revocation
+    TallyPtr tally;
   };
   struct Link {
     enum class State : std::uint8_t { down, in_sync, live };
@@ -87,7 +91,12 @@ class RelayInterface {
   void exchange(Link& link, std::function<void()> at_relay, std::function<void()> on_answer,
                 bool is_health = false);
   bool obey(RelayHost& relay, const Change& change);
-  void count(const std::vector<Waiting>& changes, const std::vector<bool>& are_taken);
+  bool remember(const credentials::Revocation& revocation);
+  void complete_later(const TallyPtr& tally);
+  static void count(Tally& tally, bool is_done);
+  static void count(const std::vector<Waiting>& changes, const std::vector<bool>& are_taken);
+  // Of what was under way when the full state was made, as far as its answer tells.
+  static void count_state(std::vector<Waiting> changes, const std::set<std::string>& taken);
   Duration draw_delay();
 
   World* world_;
