@@ -102,7 +102,7 @@ void EdgeModel::on_from_client(FlowId flow, std::string_view text) {
   if (!branch) return;
   expect_answer(open_, {flow, *branch, text_of(message->method_text())}, *message);
   if (message->method() == Method::registration) read_register(flow, *branch, *message);
-  read_call(flow, *message);
+  read_call(flow, *message, Way::from_wic);
 }
 
 void EdgeModel::expect_answer(std::map<RequestKey, Instant>& open, const RequestKey& key,
@@ -284,7 +284,7 @@ void EdgeModel::on_to_client(FlowId flow, std::string_view text) {
   const auto branch = branch_of(*message);
   const auto cseq = sip::cseq(*message);
   if (!branch || !cseq) return;
-  read_call(flow, *message);
+  read_call(flow, *message, Way::to_wic);
   const bool is_final = message->is_response() && message->status_code() >= 200;
   if (is_final && open_.erase({flow, *branch, text_of(cseq->method_text)}) > 0) ++tally_.answers;
   const bool is_ok = is_final && cseq->method == Method::registration && message->status_code() < 300;

@@ -146,7 +146,8 @@ class EdgeModel final : public EdgeObserver {
     std::string call_id{};
     std::optional<Instant> taken_at{};  // by the core
   };
-  struct Leg {  // of a call: a WIC's side of it
+  struct Leg {             // of a call: a WIC's side of it
+    std::string branch{};  // of the INVITE, as who made it knows it
     bool is_established = false;
     std::set<epcscf::FlowId> former_flows{};
     std::optional<Instant> lost_at{};  // its connection
@@ -173,7 +174,8 @@ class EdgeModel final : public EdgeObserver {
   void forget_subscription(const Notice& notice);
   void note_told_ends(const Notice& notice);
   void check_ends_of_core();
-  void read_call(epcscf::FlowId flow, const sip::Message& message);
+  enum class Way : std::uint8_t { from_wic, to_wic };
+  void read_call(epcscf::FlowId flow, const sip::Message& message, Way way);
   void read_call_towards_core(const sip::Message& message);
   // What is said on a connection that the device has left may still be about its call.
   std::map<LegKey, Leg>::iterator find_leg(epcscf::FlowId flow, const std::string& call_id);

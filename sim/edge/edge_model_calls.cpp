@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/edge/edge_model.hpp"
+#include "sim/edge/sip_reading.hpp"
 #include "sip/headers.hpp"
 
 namespace turnpike::sim {
@@ -25,11 +26,12 @@ bool begins_dialog(const Message& request) {
 
 }  // namespace
 
-// Between the edge and a WIC, in either direction.
-void EdgeModel::read_call(FlowId flow, const Message& message) {
+void EdgeModel::read_call(FlowId flow, const Message& message, Way way) {
   const std::string call_id{sip::call_id(message).value_or("")};
   if (message.is_request()) {
-    if (begins_dialog(message)) legs_.try_emplace({flow, call_id});
+    // Below the Via that the edge has put on it there is that of who made it.
+    const std::string branch = branch_of(message, way == Way::to_wic ? 1 : 0).value_or("");
+    if (begins_dialog(message)) legs_.try_emplace({flow, call_id}, Leg{.branch = branch});
     const auto leg = find_leg(flow, call_id);
     if (leg != legs_.end() && message.method() == Method::bye) leg->second.bye_at = instant();
     return;
@@ -40,15 +42,16 @@ void EdgeModel::read_call(FlowId flow, const Message& message) {
   if (message.status_code() < 300) {
     if (!leg->second.is_established) ++tally_.calls;
     leg->second.is_established = true;
-  } else if (!leg->second.is_established) {
+  } else if (!leg->second.is_established && leg->second.branch == branch_of(message)) {
     legs_.erase(leg);
   }
 }
 
 // What a WIC answers counts when the edge has taken it, and who is gone is hung up for.
 void EdgeModel::read_call_towards_core(const Message& message) {
-  if (message.is_response()) return read_call(input_flow_, message);
-  if (message.method() != Method::bye) return;
+  if (message.is_response()) return read_call(input_flow_, message, Way::from_wic);
+  const bool is_of_the_edge = !branch_of(message, 1);
+  if (message.method() != Method::bye || !is_of_the_edge) return;
   const std::string call_id{sip::call_id(message).value_or("")};
   for (auto& [key, leg] : legs_) {
     if (key.second != call_id || !leg.lost_at || leg.bye_at) continue;

@@ -10,9 +10,7 @@
 
 namespace turnpike::sim {
 
-using sip::HeaderName;
 using sip::Message;
-using sip::Method;
 using std::chrono::seconds;
 
 namespace {

@@ -227,9 +227,8 @@ EdgeModel::Tally EdgeModel::tally() const {
   Tally tally = tally_;
   for (const RelayHost* relay : relays_) {
     tally.relay_starts += relay->starts();
-    tally.allocations += std::ranges::count_if(relay->reports(), [](const turn::Report& report) {
-      return std::holds_alternative<turn::AllocationCreated>(report);
-    });
+    for (const turn::Report& report : relay->reports())
+      if (std::holds_alternative<turn::AllocationCreated>(report)) ++tally.allocations;
   }
   return tally;
 }

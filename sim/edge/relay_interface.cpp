@@ -224,7 +224,7 @@ void RelayInterface::count(const std::vector<Waiting>& changes, const std::vecto
   for (std::size_t i = 0; i < changes.size(); ++i) count(*changes[i].tally, are_taken[i]);
 }
 
-void RelayInterface::count_state(std::vector<Waiting> changes, const std::set<std::string>& taken) {
+void RelayInterface::count_state(const std::vector<Waiting>& changes, const std::set<std::string>& taken) {
   for (const Waiting& each : changes) {
     const auto* put = std::get_if<PushedCredential>(&each.change);
     count(*each.tally, put == nullptr || taken.contains(put->username));

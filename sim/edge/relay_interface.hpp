@@ -96,7 +96,7 @@ class RelayInterface {
   static void count(Tally& tally, bool is_done);
   static void count(const std::vector<Waiting>& changes, const std::vector<bool>& are_taken);
   // Of what was under way when the full state was made, as far as its answer tells.
-  static void count_state(std::vector<Waiting> changes, const std::set<std::string>& taken);
+  static void count_state(const std::vector<Waiting>& changes, const std::set<std::string>& taken);
   Duration draw_delay();
 
   World* world_;
