@@ -193,11 +193,12 @@ bool EdgeModel::is_news(std::size_t relay, const Credential& credential) const {
 }
 
 // A relay whose deny-list is full of what has not ended takes no more. Who asked is told so; a relay that was
-// away since has been told again, and there nobody is.
+// away since has been told again, and there nobody is. What has ended makes room, and lives again where a
+// clock is set back.
 bool EdgeModel::may_lack_room(std::size_t relay, const Session& session) const {
   if (relays_[relay]->settings().credentials.revocations_max == credentials::DenyList::entries_max)
     return false;
-  if (session.revocations_open > 0 || session.is_left_at_relays) return true;
+  if (session.revocations_open > 0 || session.is_left_at_relays || set_back_at_) return true;
   return session.revoked_at && *session.revoked_at < interface_->in_step_since(relay);
 }
 
