@@ -198,8 +198,10 @@ bool EdgeModel::is_news(std::size_t relay, const Credential& credential) const {
 bool EdgeModel::may_lack_room(std::size_t relay, const Session& session) const {
   if (relays_[relay]->settings().credentials.revocations_max == credentials::DenyList::entries_max)
     return false;
-  if (session.revocations_open > 0 || session.is_left_at_relays || set_back_at_) return true;
-  return session.revoked_at && *session.revoked_at < interface_->in_step_since(relay);
+  if (session.revocations_open > 0 || session.is_left_at_relays) return true;
+  if (!session.revoked_at) return false;
+  return *session.revoked_at < interface_->in_step_since(relay) ||
+         (set_back_at_ && *session.revoked_at < *set_back_at_);
 }
 
 void EdgeModel::judge_at(std::size_t relay, const Credential& credential) {
