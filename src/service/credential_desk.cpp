@@ -170,11 +170,15 @@ HttpResponse CredentialDesk::answer_state(const ServedRequest& request, const st
   if (!state->keeps_others)
     for (auto& other : ledger_.find_others(issuer, state->credentials, wall))
       changes.emplace_back(std::move(other));
+  const auto others = static_cast<std::ptrdiff_t>(changes.size());
   for (auto& revocation : state->revocations) changes.emplace_back(std::move(revocation));
-  const std::size_t first = changes.size();
+  const auto revocations = static_cast<std::ptrdiff_t>(state->revocations.size());
   for (auto& credential : state->credentials) changes.emplace_back(std::move(credential));
-  BatchAnswer answer{.sequence = state->position.sequence, .results = apply(issuer, changes, wall)};
-  answer.results.erase(answer.results.begin(), answer.results.begin() + static_cast<std::ptrdiff_t>(first));
+  const auto results = apply(issuer, changes, wall);
+  const auto first = results.begin() + others;
+  const BatchAnswer answer{.sequence = state->position.sequence,
+                           .results = {first + revocations, results.end()},
+                           .revocations = {first, first + revocations}};
   ledger_.advance(issuer, state->position);
   return say(200, format_batch_answer(answer));
 }
@@ -191,12 +195,17 @@ std::optional<BatchAnswer> CredentialDesk::take(const std::string& issuer, const
   const auto seen = ledger_.count_seen(issuer, *batch.first, batch.changes.size());
   if (!seen) return std::nullopt;
   BatchAnswer answer;
-  answer.results.assign(*seen, {.outcome = PushOutcome::repeated});
+  const std::uint64_t first = batch.first->sequence;
+  for (std::size_t i = 0; i < *seen; ++i)
+    answer.results.push_back({.outcome = ledger_.refusal(issuer, first + i).value_or(PushOutcome::repeated)});
   const auto from = batch.changes.begin() + static_cast<std::ptrdiff_t>(*seen);
   const auto results = apply(issuer, {from, batch.changes.end()}, wall);
   answer.results.insert(answer.results.end(), results.begin(), results.end());
   if (!batch.changes.empty())
-    ledger_.advance(issuer, {batch.first->stream, batch.first->sequence + batch.changes.size() - 1});
+    ledger_.advance(issuer, {batch.first->stream, first + batch.changes.size() - 1});
+  for (std::size_t i = *seen; i < answer.results.size(); ++i)
+    if (answer.results[i].outcome != PushOutcome::done)
+      ledger_.note_refusal(issuer, first + i, answer.results[i].outcome);
   answer.sequence = ledger_.position(issuer)->sequence;
   return answer;
 }

@@ -127,6 +127,43 @@ TEST(CredentialDesk, DoesWhatArrivesTwiceOnce) {
   EXPECT_EQ(world.store.table.find("bob"), nullptr);
 }
 
+// Otherwise whoever has not heard the first answer takes it for done.
+TEST(CredentialDesk, RefusesAgainWhatItHasRefused) {
+  World world;
+  world.state({.position = {"s", 0}});
+  world.store.table = credentials::PushedTable{"ims.example", 1};
+  const ChangeBatch batch{.first = StreamPosition{"s", 1},
+                          .changes = {make_test_credential("bob"), make_test_credential("carol")}};
+  EXPECT_EQ(world.batch(batch).results[1].outcome, PushOutcome::full);
+  const auto again = world.batch(batch);
+  EXPECT_EQ(again.results[0].outcome, PushOutcome::repeated);
+  EXPECT_EQ(again.results[1].outcome, PushOutcome::full);
+  EXPECT_EQ(world
+                .ask("PUT", "/v1/credentials/carol?stream=s&sequence=2",
+                     format_credential(make_test_credential("carol")))
+                .status,
+            507U);
+  world.state({.position = {"another", 0}});
+  EXPECT_EQ(world.batch({.first = StreamPosition{"another", 1}, .changes = {by_username("bob")}})
+                .results[0]
+                .outcome,
+            PushOutcome::done);
+}
+
+TEST(CredentialDesk, SaysOfEachRevocationOfAFullStateWhetherItHasRoom) {
+  World world;
+  world.store.denied = credentials::DenyList{1};
+  const FullState full{.position = {"s", 1},
+                       .credentials = {make_test_credential("bob")},
+                       .revocations = {by_username("gone"), by_username("gone too")}};
+  const auto answer = world.state(full);
+  ASSERT_EQ(answer.results.size(), 1U);
+  ASSERT_EQ(answer.revocations.size(), 2U);
+  EXPECT_EQ(answer.revocations[0].outcome, PushOutcome::done);
+  EXPECT_EQ(answer.revocations[1].outcome, PushOutcome::full);
+  EXPECT_EQ(answer.results[0].outcome, PushOutcome::done);
+}
+
 TEST(CredentialDesk, DoesTheRestOfABatchWhoseBeginningItHasSeen) {
   World world;
   world.state({.position = {"s", 0}});

@@ -248,6 +248,25 @@ std::optional<credentials::PushOutcome> find_outcome(std::string_view name) {
   return std::nullopt;
 }
 
+Json to_json(const std::vector<credentials::ChangeResult>& results) {
+  Json json = Json::array();
+  for (const auto& result : results)
+    json.push_back({{"outcome", credentials::to_string(result.outcome)},
+                    {"allocations_ended", result.allocations_ended}});
+  return json;
+}
+
+Read<credentials::ChangeResult> read_result(const Json& entry) {
+  std::string name;
+  credentials::ChangeResult result;
+  if (!read_text(entry, "outcome", name)) return refuse("outcome", "a text");
+  const auto outcome = find_outcome(name);
+  if (!outcome || !read_number(entry, "allocations_ended", result.allocations_ended))
+    return refuse("results", "an outcome that is known, and a number");
+  result.outcome = *outcome;
+  return result;
+}
+
 }  // namespace
 
 bool is_stream_name(std::string_view text) {
@@ -336,10 +355,8 @@ Read<FullState> parse_state(std::string_view json) {
 std::string format_batch_answer(const BatchAnswer& answer) {
   Json json;
   json["sequence"] = answer.sequence;
-  json["results"] = Json::array();
-  for (const auto& result : answer.results)
-    json["results"].push_back({{"outcome", credentials::to_string(result.outcome)},
-                               {"allocations_ended", result.allocations_ended}});
+  json["results"] = to_json(answer.results);
+  if (!answer.revocations.empty()) json["revocations"] = to_json(answer.revocations);
   return to_text(json);
 }
 
@@ -348,19 +365,12 @@ Read<BatchAnswer> parse_batch_answer(std::string_view json) {
   if (!object) return std::unexpected(object.error());
   BatchAnswer answer;
   if (!read_number(*object, "sequence", answer.sequence)) return refuse("sequence", "a number");
-  auto results = read_list<credentials::ChangeResult>(
-      *object, "results", [](const Json& entry) -> Read<credentials::ChangeResult> {
-        std::string name;
-        credentials::ChangeResult result;
-        if (!read_text(entry, "outcome", name)) return refuse("outcome", "a text");
-        const auto outcome = find_outcome(name);
-        if (!outcome || !read_number(entry, "allocations_ended", result.allocations_ended))
-          return refuse("results", "an outcome that is known, and a number");
-        result.outcome = *outcome;
-        return result;
-      });
+  auto results = read_list<credentials::ChangeResult>(*object, "results", read_result);
   if (!results) return std::unexpected(results.error());
   answer.results = std::move(*results);
+  auto revocations = read_list<credentials::ChangeResult>(*object, "revocations", read_result);
+  if (!revocations) return std::unexpected(revocations.error());
+  answer.revocations = std::move(*revocations);
   return answer;
 }
 

@@ -34,6 +34,8 @@ struct FullState {
 struct BatchAnswer {
   std::uint64_t sequence = 0;  // of the last change that was taken
   std::vector<credentials::ChangeResult> results{};
+  std::vector<credentials::ChangeResult>
+      revocations{};  // of a full state, whose results are its credentials'
 };
 struct RelayHealth {
   bool is_draining = false;

@@ -3,7 +3,7 @@
 // several issuers (the edges of one operator): what one of them sends anew leaves the others' alone.
 //
 // An issuer numbers its changes 1, 2, 3, ... within a stream, whose name it draws when it starts. A number
-// that was seen is acknowledged again and changes nothing. A missing number, or a stream that is not known
+// that was seen is answered as before and changes nothing. A missing number, or a stream that is not known
 // because either side has started anew, is a gap: the issuer then sends its full state.
 
 #include <cstdint>
@@ -26,6 +26,10 @@ class IssuerLedger {
   // All numbers up to this one are spent; a stream of another name begins with it.
   void advance(std::string_view issuer, const StreamPosition& last);
   [[nodiscard]] std::optional<StreamPosition> position(std::string_view issuer) const;
+  // Whoever asks again after a lost answer has to hear again what was refused: of the last 10,000 refusals.
+  void note_refusal(std::string_view issuer, std::uint64_t sequence, credentials::PushOutcome outcome);
+  [[nodiscard]] std::optional<credentials::PushOutcome> refusal(std::string_view issuer,
+                                                                std::uint64_t sequence) const;
 
   void note_put(std::string_view issuer, const std::string& username, WallTime expires_at, WallTime wall);
   void note_gone(const std::string& username);
@@ -40,11 +44,15 @@ class IssuerLedger {
     std::string issuer;
     WallTime expires_at{};
   };
+  struct Issuer {
+    StreamPosition position{};
+    std::map<std::uint64_t, credentials::PushOutcome> refusals{};  // by sequence
+  };
   void drop_ended(WallTime wall);
 
-  std::map<std::string, StreamPosition, std::less<>> positions_;  // by issuer
-  std::map<std::string, Owner, std::less<>> owners_;              // by username
-  std::size_t drops_at_ = 1024;  // owners, before the ended ones are looked for
+  std::map<std::string, Issuer, std::less<>> issuers_;
+  std::map<std::string, Owner, std::less<>> owners_;  // by username
+  std::size_t drops_at_ = 1024;                       // owners, before the ended ones are looked for
 };
 
 }  // namespace turnpike::service

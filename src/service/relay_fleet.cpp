@@ -71,6 +71,8 @@ class Tally {
   bool has_failed_ = false;
 };
 
+using RevokedThing = std::pair<Revocation::By, std::string>;
+
 struct Waiting {
   Change change;
   std::shared_ptr<Tally> tally;
@@ -98,12 +100,14 @@ struct Link : std::enable_shared_from_this<Link> {
   State state = State::down;
   RelayHealth health{};
   bool is_offered = false;
-  std::uint64_t sequence = 0;              // of the last change that was sent or is in the full state
-  std::uint64_t turn = 0;                  // answers to what was sent before it are not waited for any more
-  std::uint64_t acknowledged = 0;          // that the relay has told of
-  std::deque<Waiting> waiting{};           // not sent yet
-  std::deque<Waiting> in_flight{};         // of the one request that is under way
-  std::vector<std::string> state_names{};  // of the credentials in the full state that is under way
+  std::uint64_t sequence = 0;       // of the last change that was sent or is in the full state
+  std::uint64_t turn = 0;           // answers to what was sent before it are not waited for any more
+  std::uint64_t acknowledged = 0;   // that the relay has told of
+  std::deque<Waiting> waiting{};    // not sent yet
+  std::deque<Waiting> in_flight{};  // of the one request that is under way
+  // What is in the full state that is under way.
+  std::vector<std::string> state_names{};
+  std::vector<RevokedThing> state_revocations{};
   std::chrono::milliseconds pause{};
   std::string problem = "not tried yet";
   std::uint64_t failures = 0;
@@ -148,7 +152,7 @@ class RelayFleet::Core : public std::enable_shared_from_this<RelayFleet::Core> {
   void synchronize(Link& link);
   void on_state_answer(Link& link, const HttpAnswer& answer);
   [[nodiscard]] FullState make_state(const Link& link);
-  void settle_state(Link& link, const std::vector<credentials::ChangeResult>& results);
+  void settle_state(Link& link, const BatchAnswer& answer);
   void forget_ended();
   void fail(Link& link, std::string why);
   void wake(Link& link, std::chrono::milliseconds after);
@@ -161,7 +165,7 @@ class RelayFleet::Core : public std::enable_shared_from_this<RelayFleet::Core> {
   Offer on_offer_;
   std::string stream_;
   credentials::PushedTable held_;  // what every relay should have
-  std::map<std::pair<Revocation::By, std::string>, WallTime> revoked_{};
+  std::map<RevokedThing, WallTime> revoked_{};
   std::vector<std::shared_ptr<Link>> links_{};
   std::vector<std::string> offered_{};
   Instant forgets_at_ = Instant::min();
@@ -356,6 +360,9 @@ void RelayFleet::Core::synchronize(Link& link) {
   const FullState state = make_state(link);
   link.state_names.clear();
   for (const auto& credential : state.credentials) link.state_names.push_back(credential.username);
+  link.state_revocations.clear();
+  for (const auto& revocation : state.revocations)
+    link.state_revocations.emplace_back(revocation.by, revocation.value);
   send(link, *link.patient, {.method = "PUT", .url = "/v1/credentials", .body = format_state(state)},
        &Core::on_state_answer);
 }
@@ -382,26 +389,40 @@ FullState RelayFleet::Core::make_state(const Link& link) {
 void RelayFleet::Core::on_state_answer(Link& link, const HttpAnswer& answer) {
   if (!is_success(answer)) return fail(link, describe(answer));
   const auto read = parse_batch_answer(answer->body);
-  if (!read || read->results.size() != link.state_names.size())
+  if (!read || read->results.size() != link.state_names.size() ||
+      (!read->revocations.empty() && read->revocations.size() != link.state_revocations.size()))
     return fail(link, read ? "the relay answers for other credentials" : read.error());
   link.state = Link::State::live;
   link.acknowledged = link.sequence;
   link.pause = settings_.pause_min;
   link.problem.clear();
   offer();
-  settle_state(link, read->results);
+  settle_state(link, *read);
   flush(link);
 }
 
-// What was on its way when the full state was made is as well off as its credential in it.
-void RelayFleet::Core::settle_state(Link& link, const std::vector<credentials::ChangeResult>& results) {
+// What was on its way when the full state was made is as well off as the same in it. A relay that says
+// nothing of revocations has taken them all.
+void RelayFleet::Core::settle_state(Link& link, const BatchAnswer& answer) {
   std::set<std::string, std::less<>> taken;
-  for (std::size_t i = 0; i < results.size(); ++i)
-    if (is_taken(results[i])) taken.insert(std::move(link.state_names[i]));
+  for (std::size_t i = 0; i < answer.results.size(); ++i)
+    if (is_taken(answer.results[i])) taken.insert(std::move(link.state_names[i]));
+  std::set<RevokedThing> not_revoked;
+  for (std::size_t i = 0; i < answer.revocations.size(); ++i)
+    if (!is_taken(answer.revocations[i])) not_revoked.insert(std::move(link.state_revocations[i]));
   link.state_names.clear();
+  link.state_revocations.clear();
+  if (!not_revoked.empty()) {
+    link.last_problem = fmt::format("the relay has no room for {} revocations", not_revoked.size());
+    link.failed_at = read_clocks().wall;
+  }
   for (Waiting& waiting : std::exchange(link.in_flight, {})) {
-    const auto* put = std::get_if<credentials::PushedCredential>(&waiting.change);
-    waiting.tally->count(waiting.counts && (put == nullptr || taken.contains(put->username)));
+    bool is_done = waiting.counts;
+    if (const auto* put = std::get_if<credentials::PushedCredential>(&waiting.change))
+      is_done = is_done && taken.contains(put->username);
+    else if (const auto* revocation = std::get_if<Revocation>(&waiting.change))
+      is_done = is_done && !not_revoked.contains({revocation->by, revocation->value});
+    waiting.tally->count(is_done);
   }
 }
 

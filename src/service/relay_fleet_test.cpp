@@ -334,6 +334,21 @@ TEST(RelayFleet, GivesUpOnARelayThatIsSilent) {
   }));
 }
 
+TEST(RelayFleet, TakesNoRevocationForDoneThatAFullStateCouldNotPlace) {
+  World world{1};
+  world.settings.health_every = 1h;
+  world.start();
+  ASSERT_TRUE(world.offers_become(first_uri));
+  ASSERT_TRUE(world.revoke(Revocation::By::subject, "a"));
+  world.relays[0].restart();
+  world.relays[0].store->denied = credentials::DenyList{1};
+  EXPECT_FALSE(
+      world.revoke(Revocation::By::subject, "b"));  // the gap is mended, and there is room for one alone
+  EXPECT_EQ(world.fleet->status().front().last_problem, "the relay has no room for 1 revocations");
+  EXPECT_TRUE(world.revoke(Revocation::By::subject, "a"));
+  EXPECT_EQ(world.offers.back(), first_uri);
+}
+
 TEST(RelayFleet, SaysOfWhatItCannotRememberThatItIsNotDone) {
   World world{1};
   world.settings.revocations_max = 2;

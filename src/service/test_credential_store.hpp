@@ -42,8 +42,9 @@ class TableStore final : public CredentialStore {
     return {.outcome = table.extend(extension.username, extension.expires_at)};
   }
   credentials::ChangeResult obey(const credentials::Revocation& revocation) {
-    check(denied.add(revocation, read_clocks().wall), "a deny-list with room");
-    return {.allocations_ended = table.revoke(revocation)};
+    const bool has_room = denied.add(revocation, read_clocks().wall);
+    return {.outcome = has_room ? credentials::PushOutcome::done : credentials::PushOutcome::full,
+            .allocations_ended = table.revoke(revocation)};
   }
 };
 
