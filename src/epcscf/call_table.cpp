@@ -7,9 +7,8 @@ Call* CallTable::find(FlowId flow, std::string_view call_id) {
   return found == calls_.end() ? nullptr : &found->second;
 }
 
-Call* CallTable::add(FlowId flow, std::string_view call_id) {
-  const auto [entry, is_new] = calls_.try_emplace({flow, std::string{call_id}});
-  return is_new ? &entry->second : nullptr;
+Call& CallTable::add(FlowId flow, std::string_view call_id) {
+  return calls_.try_emplace({flow, std::string{call_id}}).first->second;
 }
 
 void CallTable::remove(FlowId flow, std::string_view call_id) { calls_.erase({flow, std::string{call_id}}); }

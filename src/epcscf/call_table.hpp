@@ -1,6 +1,6 @@
 #pragma once
-// INVITE dialogs and attempts at them, by connection and Call-ID: for limits and reports. Forks of one call
-// count once.
+// INVITE dialogs and attempts at them, by connection and Call-ID: for limits and reports, and to hang up for
+// who has vanished. Forks of one call count once.
 
 #include <cstddef>
 #include <map>
@@ -21,6 +21,7 @@ struct Call {
   std::string subject{};
   bool is_originating = false;
   bool is_established = false;
+  std::size_t attempts = 0;  // INVITEs that began it and have not failed: forks, or one after the other
   std::optional<FarEnd> far_end{};  // of the dialog that was established first
 };
 
@@ -29,8 +30,8 @@ class CallTable {
   using Key = std::pair<FlowId, std::string>;  // and Call-ID
 
   [[nodiscard]] Call* find(FlowId flow, std::string_view call_id);
-  // Nothing when it is there already.
-  Call* add(FlowId flow, std::string_view call_id);
+  // The one that is there already, else a new one.
+  Call& add(FlowId flow, std::string_view call_id);
   void remove(FlowId flow, std::string_view call_id);
   // The device of the calls has come back on another connection.
   void move(FlowId from, FlowId to);

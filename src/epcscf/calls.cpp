@@ -144,7 +144,7 @@ void Calls::on_client_request(sip::ServerId id, const sip::Message& request, Flo
                                                     board_.via_to(way->hop), tag_of(side), now, board_.random)
                          : std::unexpected(sip::SendRefusal::unusable);
   if (sent) return;
-  if (makes_dialog(request)) end_call(from, sip::call_id(request).value_or(""));
+  end_attempt(from, request);
   refuse(id, request, from, edit ? Refusal{503, "", BadMessage::limit} : edit.error(), now);
 }
 
@@ -217,7 +217,7 @@ void Calls::on_core_request(sip::ServerId id, const sip::Message& request, const
                                       board_.via_to(token->flow), tag_of(side), now, board_.random)
            : std::unexpected(sip::SendRefusal::unusable);
   if (sent) return;
-  if (makes_dialog(request)) end_call(token->flow, sip::call_id(request).value_or(""));
+  end_attempt(token->flow, request);
   refuse(id, request, token->flow, edit ? Refusal{503, "", BadMessage::limit} : edit.error(), now);
 }
 
@@ -329,11 +329,11 @@ std::expected<void, Calls::Refusal> Calls::admit_call(const sip::Message& reques
         Refusal{.status_code = side.is_originating ? std::uint16_t{503} : std::uint16_t{486},
                 .reason = "Too many calls",
                 .what = BadMessage::limit});
-  Call* call = calls_.add(side.flow, sip::call_id(request).value_or(""));
-  if (call == nullptr) return {};
-  call->is_originating = side.is_originating;
+  Call& call = calls_.add(side.flow, sip::call_id(request).value_or(""));
+  if (++call.attempts > 1 || call.is_established) return {};
+  call.is_originating = side.is_originating;
   const auto registered = registrations_.of_flow(side.flow);
-  if (!registered.empty()) call->subject = registrations_.find(registered.front())->subject;
+  if (!registered.empty()) call.subject = registrations_.find(registered.front())->subject;
   return {};
 }
 
@@ -368,11 +368,22 @@ void Calls::note_failure(const sip::Leg& leg, const Side& side) {
   if (leg.method != Method::invite && leg.method != Method::bye) return;
   const auto request = sip::Message::parse(leg.request);
   check(request.has_value(), "a request that was forwarded does not parse");
-  const std::string_view call_id = sip::call_id(*request).value_or("");
-  const FlowId holder = holder_of(side.flow, call_id);
-  const Call* call = calls_.find(holder, call_id);
+  if (leg.method == Method::invite) return end_attempt(side.flow, *request);
   // A BYE ends the call whatever it is answered with.
-  if (leg.method == Method::bye || (call != nullptr && !call->is_established)) end_call(holder, call_id);
+  const std::string_view call_id = sip::call_id(*request).value_or("");
+  end_call(holder_of(side.flow, call_id), call_id);
+}
+
+// A call is over that nobody has answered and nobody can answer any more. An INVITE within a dialog, even one
+// that the WIC has made up, says nothing of those that began it.
+void Calls::end_attempt(FlowId flow, const sip::Message& request) {
+  if (request.method() != Method::invite || is_in_dialog(request)) return;
+  const std::string_view call_id = sip::call_id(request).value_or("");
+  const FlowId holder = holder_of(flow, call_id);
+  Call* call = calls_.find(holder, call_id);
+  if (call == nullptr) return;
+  if (call->attempts > 0) --call->attempts;
+  if (call->attempts == 0 && !call->is_established) end_call(holder, call_id);
 }
 
 void Calls::note_accepted(Call& call, const sip::Message& request, const Side& side,

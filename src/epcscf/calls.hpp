@@ -84,6 +84,7 @@ class Calls {
   void note_number(const sip::Message& request, FlowId from);
   void note_answer(const sip::Leg& leg, const Side& side, const sip::Message& response);
   void note_failure(const sip::Leg& leg, const Side& side);
+  void end_attempt(FlowId flow, const sip::Message& request);
   void note_accepted(Call& call, const sip::Message& request, const Side& side, const sip::Message& response);
   void hang_up(Call& call, std::string_view call_id, Now now);
   void end_call(FlowId flow, std::string_view call_id, bool is_abandoned = false);

@@ -111,6 +111,50 @@ TEST(VanishedWic, WhatIsAnsweredBehindItsReturnIsHungUpToo) {
   EXPECT_EQ(world.proxy.counters().calls_active, 0U);
 }
 
+// Within the dialog that rings; the core refuses it.
+TEST(VanishedWic, IsHungUpForThoughItHasMadeUpAnInviteBefore) {
+  CallWorld world;
+  world.send(world.make({.rows = "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n"}));
+  const std::string invite = world.take_core("INVITE");
+  const std::string rows = "Record-Route: " + value(invite, "Record-Route") + "\r\n" + far_contact;
+  world.answer_core(invite, 180, rows);
+  const std::string ringing = world.take_client();
+  world.send(world.make({.target = "sip:bob@192.0.2.77:5062",
+                         .rows = "Route: " + value(ringing, "Record-Route") + "\r\n",
+                         .to_tag = "far",
+                         .number = "2"}));
+  world.answer_core(world.take_core("INVITE"), 404);
+  EXPECT_EQ(world.proxy.counters().calls_active, 1U);
+  world.answer_core(invite, 200, rows);
+  world.close(alice_flow);
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 1U);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
+TEST(VanishedWic, IsHungUpForThoughAForkOfItsCallHasFailed) {
+  CallWorld world;
+  world.core_says(world.make_from_core(incoming(world, far_contact)));
+  const std::string one = world.take_client();
+  world.core_says(world.make_from_core(incoming(world, far_contact)));
+  const std::string other = world.take_client();
+  EXPECT_EQ(world.proxy.counters().calls_active, 1U);
+  world.answer_client(one, 482, alice_flow);
+  EXPECT_EQ(world.proxy.counters().calls_active, 1U);
+  world.answer_client(other, 200, alice_flow, "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n");
+  world.close(alice_flow);
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 1U);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
+TEST(VanishedWic, NothingIsLeftOfACallAllOfWhoseForksHaveFailed) {
+  CallWorld world;
+  for (int i = 0; i < 2; ++i) world.core_says(world.make_from_core(incoming(world, far_contact)));
+  for (int i = 0; i < 2; ++i) world.answer_client(world.take_client(), 486, alice_flow);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
 TEST(VanishedWic, TheByeFollowsWhatBothHaveSaidSince) {
   CallWorld world;
   const std::string route = world.establish_originating();
