@@ -131,6 +131,7 @@ void EdgeHost::on_datagram(const Datagram& datagram) {
 }
 
 void EdgeHost::on_icmp(const IcmpError& error) {
+  tell([](EdgeObserver& observer) { observer.on_core_unreachable(); });
   turn([&](Now at) { machine_->on_core_failed(hop_of(error.to), at); });
 }
 

@@ -27,6 +27,7 @@ class EdgeObserver {
   virtual void on_client_closed(epcscf::FlowId flow) = 0;
   virtual void on_from_client(epcscf::FlowId flow, std::string_view text) = 0;
   virtual void on_from_core(const SocketAddress& from, std::string_view text) = 0;
+  virtual void on_core_unreachable() = 0;
   virtual void on_token_checked(const std::string& token, const epcscf::TokenAnswer& answer) = 0;
   virtual void on_operator_ends(std::string_view impi) = 0;
   virtual void on_edge_restarted() = 0;

@@ -76,6 +76,7 @@ class EdgeModel final : public EdgeObserver {
   void on_from_core(const SocketAddress& from, std::string_view text) override;
   void on_token_checked(const std::string& token, const epcscf::TokenAnswer& answer) override;
   void on_operator_ends(std::string_view impi) override;
+  void on_core_unreachable() override { core_open_.clear(); }  // nobody is there to be answered
   void on_edge_restarted() override;
   void on_to_client(epcscf::FlowId flow, std::string_view text) override;
   void on_to_core(std::string_view text) override;

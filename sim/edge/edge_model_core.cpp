@@ -80,7 +80,9 @@ void EdgeModel::read_notify(const std::string& branch, const Message& request) {
   Notice notice;
   notice.call_id = sip::call_id(request).value_or("");
   const std::string_view body = request.body().value_or("");
-  notice.version = sip::parse_number(between(body, "version=\"", "\" state"), UINT32_MAX).value_or(0);
+  // Behind the version of XML.
+  const std::string_view reginfo = between(body, "<reginfo", ">");
+  notice.version = sip::parse_number(between(reginfo, "version=\"", "\""), UINT32_MAX).value_or(0);
   notice.terminated = read_terminated(body);
   const auto state = sip::subscription_state(request);
   notice.is_last = state && state->is("terminated");
