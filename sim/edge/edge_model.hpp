@@ -147,8 +147,8 @@ class EdgeModel final : public EdgeObserver {
     std::string call_id{};
     std::optional<Instant> taken_at{};  // by the core
   };
-  struct Leg {             // of a call: a WIC's side of it
-    std::string branch{};  // of the INVITE, as who made it knows it
+  struct Leg {                         // of a call: a WIC's side of it
+    std::set<std::string> attempts{};  // the branches of INVITEs that began it and are not refused
     bool is_established = false;
     std::set<epcscf::FlowId> former_flows{};
     std::optional<Instant> lost_at{};  // its connection

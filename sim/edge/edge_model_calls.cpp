@@ -31,7 +31,8 @@ void EdgeModel::read_call(FlowId flow, const Message& message, Way way) {
   if (message.is_request()) {
     // Below the Via that the edge has put on it there is that of who made it.
     const std::string branch = branch_of(message, way == Way::to_wic ? 1 : 0).value_or("");
-    if (begins_dialog(message)) legs_.try_emplace({flow, call_id}, Leg{.branch = branch});
+    // Who calls himself has both sides of the call under one name.
+    if (begins_dialog(message)) legs_[{flow, call_id}].attempts.insert(branch);
     const auto leg = find_leg(flow, call_id);
     if (leg != legs_.end() && message.method() == Method::bye) leg->second.bye_at = instant();
     return;
@@ -42,7 +43,8 @@ void EdgeModel::read_call(FlowId flow, const Message& message, Way way) {
   if (message.status_code() < 300) {
     if (!leg->second.is_established) ++tally_.calls;
     leg->second.is_established = true;
-  } else if (!leg->second.is_established && leg->second.branch == branch_of(message)) {
+  } else if (leg->second.attempts.erase(branch_of(message).value_or("")) > 0 &&
+             leg->second.attempts.empty() && !leg->second.is_established) {
     legs_.erase(leg);
   }
 }
