@@ -211,7 +211,7 @@ std::string format_relays(const Json& answer) {
                         fmt::join(relay["uris"].get<std::vector<std::string>>(), " "));
     if (relay.contains("last_problem"))
       text += fmt::format(
-          "    {} {}: {}\n", flag_in(relay, "is_live") ? "was lost last at" : "is away, tried last at",
+          "    {} {}: {}\n", flag_in(relay, "is_live") ? "had its last problem at" : "is away, tried last at",
           format_time(from_unix_seconds(number_in(relay, "failed_at"))), text_in(relay, "last_problem"));
   }
   return text;

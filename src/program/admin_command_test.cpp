@@ -27,12 +27,14 @@ TEST(AdminWords, OfRelaysAreATableWithTheReasonOfWhoIsAway) {
   EXPECT_EQ(
       format_relays(Json::parse(
           R"({"relays":[{"name":"turn1","region":"north","uris":["turn:a","turn:b"],"is_live":true,"is_offered":true,)"
-          R"("is_draining":false,"load":0.25,"credentials":17,"sequence":40,"waiting":0,"problem":"","failures":0},)"
+          R"("is_draining":false,"load":0.25,"credentials":17,"sequence":40,"waiting":0,"problem":"","failures":0,)"
+          R"("last_problem":"the relay has no room for 2 revocations","failed_at":1893456000},)"
           R"({"name":"turn2","region":"","uris":["turn:c"],"is_live":false,"is_offered":false,"is_draining":false,)"
           R"("load":0,"credentials":0,"sequence":3,"waiting":1,"problem":"no route","failures":2,)"
           R"("last_problem":"no route","failed_at":1893456000}]})")),
       "relay                    region     state       load  credentials   sequence  waiting  URIs\n"
       "turn1                    north      offered      25%           17         40        0  turn:a turn:b\n"
+      "    had its last problem at 2030-01-01T00:00:00Z: the relay has no room for 2 revocations\n"
       "turn2                               away          0%            0          3        1  turn:c\n"
       "    is away, tried last at 2030-01-01T00:00:00Z: no route\n");
 }
