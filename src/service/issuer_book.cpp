@@ -39,7 +39,7 @@ struct IssuerBook::Entry : std::enable_shared_from_this<Entry> {
 std::expected<std::shared_ptr<IssuerBook>, std::string> IssuerBook::make(
     boost::asio::io_context& loop, const std::vector<IssuerSource>& sources, IssuerBookSettings settings,
     std::function<void(const IssuerNews&)> on_news, const IssuerBook* earlier) {
-  const std::shared_ptr<IssuerBook> book{new IssuerBook{loop, std::move(settings), std::move(on_news)}};
+  std::shared_ptr<IssuerBook> book{new IssuerBook{loop, settings, std::move(on_news)}};
   for (const IssuerSource& source : sources)
     if (auto added = book->add(source, earlier); !added)
       return std::unexpected(fmt::format("issuer {}: {}", source.issuer, added.error()));

@@ -67,7 +67,7 @@ class IssuerBook : public std::enable_shared_from_this<IssuerBook> {
   struct Entry;
   IssuerBook(boost::asio::io_context& loop, IssuerBookSettings settings,
              std::function<void(const IssuerNews&)> on_news)
-      : loop_(loop), settings_(std::move(settings)), on_news_(std::move(on_news)) {}
+      : loop_(loop), settings_(settings), on_news_(std::move(on_news)) {}
   std::expected<void, std::string> add(const IssuerSource& source, const IssuerBook* earlier);
   [[nodiscard]] Entry* find(std::string_view issuer) const;
   void fetch(Entry& entry);

@@ -291,7 +291,7 @@ void SignedTokenChecker::check(std::string token, OnAnswer on_answer) {
   core_->check(std::string_view{token}, on_answer);
 }
 
-void SignedTokenChecker::check(jose::UnverifiedToken token, OnAnswer on_answer) {
+void SignedTokenChecker::check(jose::UnverifiedToken token, const OnAnswer& on_answer) {
   core_->check(std::move(token), on_answer);
 }
 

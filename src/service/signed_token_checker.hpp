@@ -30,7 +30,7 @@ class SignedTokenChecker final : public TokenChecker {
   ~SignedTokenChecker() override;
 
   void check(std::string token, std::function<void(epcscf::TokenAnswer)> on_answer) override;
-  void check(jose::UnverifiedToken token, std::function<void(epcscf::TokenAnswer)> on_answer);
+  void check(jose::UnverifiedToken token, const std::function<void(epcscf::TokenAnswer)>& on_answer);
   [[nodiscard]] bool knows(std::string_view issuer) const;
 
  private:

@@ -15,6 +15,7 @@ class TableStore final : public CredentialStore {
  public:
   std::vector<credentials::ChangeResult> apply(const std::vector<credentials::Change>& changes) override {
     std::vector<credentials::ChangeResult> results;
+    results.reserve(changes.size());
     for (const auto& change : changes)
       results.push_back(std::visit([this](const auto& what) { return obey(what); }, change));
     applied += changes.size();
