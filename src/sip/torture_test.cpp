@@ -178,7 +178,8 @@ TEST(Strange, ViasNameAnyTransport) {
       "Via: SIP/2.0/SCTP b.example;branch=z9hG4bK2\r\nVia: SIP/2.0/TLS c.example;branch=z9hG4bK3\r\n"
       "Via: SIP/2.0/PIGEON d.example;branch=z9hG4bK4\r\nVia: SIP/2.0/UDP e.example;branch=z9hG4bK5\r\n");
   ASSERT_TRUE(is_sound(text));
-  ValueCursor vias{parsed(text), HeaderName::via};
+  const Message message = parsed(text);
+  ValueCursor vias{message, HeaderName::via};
   for (const auto* transport : {"WSS", "SCTP", "TLS", "PIGEON", "UDP"})
     EXPECT_EQ(Via::parse(*vias.next())->transport, transport);
 }
