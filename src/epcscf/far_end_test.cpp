@@ -31,6 +31,26 @@ std::string establish_terminating(CallWorld& world) {
   return "Route: " + recorded.substr(0, recorded.find(", ")) + "\r\n";
 }
 
+// The WIC calls; gives the INVITE as the core has it.
+std::string call(CallWorld& world) {
+  world.send(world.make({.rows = "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n"}));
+  return world.take_core("INVITE");
+}
+
+// On another connection.
+void come_back(CallWorld& world) {
+  world.close(alice_flow);
+  world.connect(bob_flow);
+  world.enroll({}, bob_flow);
+}
+
+void expect_hang_up(CallWorld& world, FlowId lost) {
+  world.close(lost);
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 1U);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
 TEST(VanishedWic, ItsCallIsHungUpAfterTheGrace) {
   CallWorld world;
   world.establish_originating();
@@ -60,9 +80,7 @@ TEST(VanishedWic, ItsCallIsHungUpAfterTheGrace) {
 TEST(VanishedWic, TheCallGoesOnWhereItComesBackInTime) {
   CallWorld world;
   world.establish_originating();
-  world.close(alice_flow);
-  world.connect(bob_flow);
-  world.enroll({}, bob_flow);
+  come_back(world);
   world.advance(grace);
   EXPECT_EQ(count_byes(world), 0U);
   EXPECT_EQ(world.proxy.counters().calls_active, 1U);
@@ -87,11 +105,8 @@ TEST(VanishedWic, ItsCallIsHungUpWhereItComesBackAndIsGoneBeforeTheAnswer) {
 
 TEST(VanishedWic, WhatItWasStillTryingIsForgottenWhereItFailsBehindItsReturn) {
   CallWorld world;
-  world.send(world.make({.rows = "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n"}));
-  const std::string invite = world.take_core("INVITE");
-  world.close(alice_flow);
-  world.connect(bob_flow);
-  world.enroll({}, bob_flow);
+  const std::string invite = call(world);
+  come_back(world);
   EXPECT_EQ(world.proxy.counters().calls_active, 1U);
   world.answer_core(invite, 487);
   EXPECT_EQ(world.proxy.counters().calls_active, 0U);
@@ -99,23 +114,16 @@ TEST(VanishedWic, WhatItWasStillTryingIsForgottenWhereItFailsBehindItsReturn) {
 
 TEST(VanishedWic, WhatIsAnsweredBehindItsReturnIsHungUpToo) {
   CallWorld world;
-  world.send(world.make({.rows = "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n"}));
-  const std::string invite = world.take_core("INVITE");
-  world.close(alice_flow);
-  world.connect(bob_flow);
-  world.enroll({}, bob_flow);
+  const std::string invite = call(world);
+  come_back(world);
   world.answer_core(invite, 200, "Record-Route: " + value(invite, "Record-Route") + "\r\n" + far_contact);
-  world.close(bob_flow);
-  world.advance(grace);
-  EXPECT_EQ(count_byes(world), 1U);
-  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+  expect_hang_up(world, bob_flow);
 }
 
 // Within the dialog that rings; the core refuses it.
 TEST(VanishedWic, IsHungUpForThoughItHasMadeUpAnInviteBefore) {
   CallWorld world;
-  world.send(world.make({.rows = "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n"}));
-  const std::string invite = world.take_core("INVITE");
+  const std::string invite = call(world);
   const std::string rows = "Record-Route: " + value(invite, "Record-Route") + "\r\n" + far_contact;
   world.answer_core(invite, 180, rows);
   const std::string ringing = world.take_client();
@@ -126,10 +134,7 @@ TEST(VanishedWic, IsHungUpForThoughItHasMadeUpAnInviteBefore) {
   world.answer_core(world.take_core("INVITE"), 404);
   EXPECT_EQ(world.proxy.counters().calls_active, 1U);
   world.answer_core(invite, 200, rows);
-  world.close(alice_flow);
-  world.advance(grace);
-  EXPECT_EQ(count_byes(world), 1U);
-  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+  expect_hang_up(world, alice_flow);
 }
 
 TEST(VanishedWic, IsHungUpForThoughAForkOfItsCallHasFailed) {
@@ -142,10 +147,7 @@ TEST(VanishedWic, IsHungUpForThoughAForkOfItsCallHasFailed) {
   world.answer_client(one, 482, alice_flow);
   EXPECT_EQ(world.proxy.counters().calls_active, 1U);
   world.answer_client(other, 200, alice_flow, "Contact: <sip:alice@df7jal.invalid;transport=ws>\r\n");
-  world.close(alice_flow);
-  world.advance(grace);
-  EXPECT_EQ(count_byes(world), 1U);
-  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+  expect_hang_up(world, alice_flow);
 }
 
 TEST(VanishedWic, NothingIsLeftOfACallAllOfWhoseForksHaveFailed) {
