@@ -511,4 +511,14 @@ void Model::expect_nothing_left(RelayHost& relay) {
   }
 }
 
+Model::Tally& Model::Tally::operator+=(const Tally& other) {
+  allocations += other.allocations;
+  refusals += other.refusals;
+  to_peers += other.to_peers;
+  to_clients += other.to_clients;
+  dropped += other.dropped;
+  challenges += other.challenges;
+  return *this;
+}
+
 }  // namespace turnpike::sim

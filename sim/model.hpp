@@ -37,6 +37,7 @@ class Model final : public RelayObserver {
   // What the run was good for.
   struct Tally {
     std::uint64_t allocations = 0, refusals = 0, to_peers = 0, to_clients = 0, dropped = 0, challenges = 0;
+    Tally& operator+=(const Tally& other);
   };
   [[nodiscard]] const Tally& tally() const { return tally_; }
 

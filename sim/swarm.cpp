@@ -57,34 +57,12 @@ std::optional<Options> parse_options(int count, char** arguments) {
   return options;
 }
 
-void add(Model::Tally& sum, const Model::Tally& tally) {
-  sum.allocations += tally.allocations;
-  sum.refusals += tally.refusals;
-  sum.to_peers += tally.to_peers;
-  sum.to_clients += tally.to_clients;
-  sum.dropped += tally.dropped;
-  sum.challenges += tally.challenges;
-}
 std::string describe(const Model::Tally& sum) {
   return fmt::format(
       "{} allocations, {} refusals ({} challenges), {} packets to peers, {} to clients, {} dropped",
       sum.allocations, sum.refusals, sum.challenges, sum.to_peers, sum.to_clients, sum.dropped);
 }
 
-void add(EdgeModel::Tally& sum, const EdgeModel::Tally& tally) {
-  sum.registrations += tally.registrations;
-  sum.refreshes += tally.refreshes;
-  sum.ends += tally.ends;
-  sum.credentials += tally.credentials;
-  sum.pushes += tally.pushes;
-  sum.revocations += tally.revocations;
-  sum.answers += tally.answers;
-  sum.refusals_at_relays += tally.refusals_at_relays;
-  sum.ends_by_core += tally.ends_by_core;
-  sum.calls += tally.calls;
-  sum.calls_hung_up_for += tally.calls_hung_up_for;
-  sum.allocations += tally.allocations;
-}
 std::string describe(const EdgeModel::Tally& sum) {
   return fmt::format(
       "{} registrations, {} refreshed, {} ended, {} by the core; {} credentials, {} pushed, {} revocations, "
@@ -122,7 +100,7 @@ int run_all(const Options& options) {
     if (options.steps > 0) world.steps = options.steps;
     if (options.is_verbose) world.reader = [](std::string_view line) { fmt::print("{}\n", line); };
     const auto outcome = run(world);
-    add(sum, outcome.tally);
+    sum += outcome.tally;
     hash = hash * 31 + outcome.journal_hash;
     if (outcome.violations.empty()) continue;
     ++failed;

@@ -66,6 +66,7 @@ class EdgeModel final : public EdgeObserver {
     std::uint64_t tokens = 0;                        // of the credentials, in either form
     std::uint64_t allocations = 0, relay_starts = 0;
     std::uint64_t revocations_undone = 0;
+    Tally& operator+=(const Tally& other);
   };
   [[nodiscard]] Tally tally() const;
   [[nodiscard]] std::size_t active_sessions() const { return active_.size(); }

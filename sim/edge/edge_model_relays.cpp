@@ -226,6 +226,26 @@ void EdgeModel::judge_at(std::size_t relay, const Credential& credential) {
       violate("an allocation of " + session.device.impi + " lives behind the registration");
 }
 
+EdgeModel::Tally& EdgeModel::Tally::operator+=(const Tally& other) {
+  registrations += other.registrations;
+  refreshes += other.refreshes;
+  ends += other.ends;
+  credentials += other.credentials;
+  pushes += other.pushes;
+  revocations += other.revocations;
+  refused_registers += other.refused_registers;
+  answers += other.answers;
+  refusals_at_relays += other.refusals_at_relays;
+  ends_by_core += other.ends_by_core;
+  calls += other.calls;
+  calls_hung_up_for += other.calls_hung_up_for;
+  tokens += other.tokens;
+  allocations += other.allocations;
+  relay_starts += other.relay_starts;
+  revocations_undone += other.revocations_undone;
+  return *this;
+}
+
 EdgeModel::Tally EdgeModel::tally() const {
   Tally tally = tally_;
   for (const RelayHost* relay : relays_) {

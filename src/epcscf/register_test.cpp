@@ -289,7 +289,7 @@ TEST(Register, RefusesHalfAMessageAndTwoInAFrame) {
   EXPECT_TRUE(world.to_core.empty());
 }
 
-// RFC 7118 section 5: the connection says whom to answer.
+// RFC 3261 section 18.2.2: the connection says whom to answer.
 TEST(Register, IsToldWhatIsWrongAlsoWhereItsViaCannotBeRead) {
   World world;
   std::string text = world.make_register();

@@ -304,7 +304,7 @@ Json describe(const service::RelayStatus& relay) {
   json["waiting"] = relay.waiting;
   json["problem"] = relay.problem;
   json["failures"] = relay.failures;
-  if (relay.failures == 0) return json;
+  if (relay.last_problem.empty()) return json;
   json["last_problem"] = relay.last_problem;
   json["failed_at"] = unix_seconds(relay.failed_at);
   return json;

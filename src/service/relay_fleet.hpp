@@ -63,7 +63,7 @@ struct RelayStatus {  // for an operator
   std::size_t waiting = 0;        // our changes that it has not acknowledged
   std::string problem{};          // what keeps it from living; empty while it lives
   std::uint64_t failures = 0;     // times that it was lost or not reached
-  std::string last_problem{};     // of the last of them, and when that was
+  std::string last_problem{};     // of the last of them, or a lack of room, and when
   WallTime failed_at{};
 };
 

@@ -25,7 +25,7 @@ std::optional<std::string> make_cancel(const Message& invite);
 // What brings an answer to whom it is for (RFC 3261 section 18.2.2).
 enum class AnswersGo : std::uint8_t {
   where_the_via_says,   // datagrams
-  over_the_connection,  // also where the Via cannot be read, as RFC 7118 section 5 has it
+  over_the_connection,  // WebSocket: also where the Via cannot be read
 };
 
 // The answer to a message that parse() or find_defect() refused. Nothing where RFC 3261 wants silence: for
