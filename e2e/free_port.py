@@ -22,13 +22,17 @@ def is_free(port):
     return True
 
 
-given = set()
+# Of the range below: where browsers and fetch() open no connection, whoever serves there (https://fetch.spec.whatwg.org,
+# "port blocking").
+BLOCKED_BY_BROWSERS = {6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697}
+
+given = set(BLOCKED_BY_BROWSERS)
 
 
 def free_port():
     """A port of the loopback addresses that neither UDP nor TCP uses: below those of relays in tests, and below those
-    that the kernel gives out, so that nobody else happens to take it; not one that was given away before, whose
-    server may not have started yet."""
+    that the kernel gives out, so that nobody else happens to take it; one that a browser goes to; not one that was given
+    away before, whose server may not have started yet."""
     while (port := random.randint(6100, 9999)) in given or not is_free(port):
         pass
     given.add(port)
