@@ -1,8 +1,9 @@
 #pragma once
 // Alarm is the one deadline of a machine in its loop. A deadline that moves later costs nothing: the timer
-// rings early, and is set again.
+// rings early, and is set again. It may end in the loop at any moment: it does not ring afterwards.
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "service/loop_impl.hpp"
@@ -18,8 +19,10 @@ class Alarm {
     if (!at || (set_to_ && *set_to_ <= *at)) return;
     set_to_ = *at;
     timer_.expires_after(*at > now ? *at - now : Duration{});
-    timer_.async_wait([this](const ErrorCode& error) {
-      if (!error) on_timer();
+    // Where its time has come, the handler is in the queue already, and the end of the timer does not stop
+    // it.
+    timer_.async_wait([this, life = std::weak_ptr{life_}](const ErrorCode& error) {
+      if (!error && !life.expired()) on_timer();
     });
   }
   void cancel() {
@@ -40,6 +43,7 @@ class Alarm {
   std::function<void()> ring_;
   std::optional<Instant> wanted_{};
   std::optional<Instant> set_to_{};
+  std::shared_ptr<const bool> life_ = std::make_shared<const bool>();
 };
 
 }  // namespace turnpike::service
