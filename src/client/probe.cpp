@@ -267,13 +267,15 @@ void ProbeRun::note_allocation() {
   if (!report_.mapped && allocated.mapped.port != 0) report_.mapped = allocated.mapped;
   const auto words =
       fmt::format("relay address {} for {} s", report_.relayed->to_string(), allocated.lifetime.count());
-  const auto problem = find_relayed_address_problem(report_.relayed->ip, report_.server->ip);
-  if (!problem) {
+  const auto problems = {find_relayed_address_problem(report_.relayed->ip, report_.server->ip),
+                         find_server_port_problem(report_.server->port),
+                         find_relayed_port_problem(report_.relayed->port)};
+  for (const auto& problem : problems)
+    if (problem) report_.warnings.push_back(*problem);
+  if (std::ranges::any_of(problems, &std::optional<std::string>::has_value))
+    warn(ProbeStepName::allocate, words);
+  else
     pass(ProbeStepName::allocate, words);
-    return;
-  }
-  report_.warnings.push_back(*problem);
-  warn(ProbeStepName::allocate, words);
 }
 
 bool ProbeRun::relay() {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/browser_ports.hpp"
+
 namespace turnpike::client {
 namespace {
 
@@ -390,6 +392,23 @@ std::optional<std::string> find_relayed_address_problem(const IpAddress& relayed
         "cannot send to it. {}",
         relayed.to_string(), server.to_string(), remedy);
   return std::nullopt;
+}
+
+std::optional<std::string> find_server_port_problem(std::uint16_t port) {
+  if (!is_blocked_for_turn(port)) return std::nullopt;
+  return fmt::format(
+      "Browsers send nothing to a TURN server on port {}, and do not say so. Take another one: 3478, or 443 "
+      "where firewalls let little else out.",
+      port);
+}
+
+std::optional<std::string> find_relayed_port_problem(std::uint16_t port) {
+  constexpr std::uint16_t system_ports = 1024;
+  if (port >= system_ports && !is_blocked_by_browsers(port)) return std::nullopt;
+  return fmt::format(
+      "Browsers send nothing to port {} of a peer, so that they do not reach this relay address unless they "
+      "are behind a relay themselves. Choose a range without such ports (coturn: min-port and max-port).",
+      port);
 }
 
 std::optional<UsernameExpiry> find_username_expiry(std::string_view username, WallTime wall) {

@@ -53,6 +53,9 @@ Diagnosis explain_challenge(const ProbeEvidence& evidence);  // no credential wa
 
 // Private, loopback or unspecified relay address at a server that is reached at another kind of address.
 std::optional<std::string> find_relayed_address_problem(const IpAddress& relayed, const IpAddress& server);
+// What works for this probe and for no browser.
+std::optional<std::string> find_server_port_problem(std::uint16_t port);
+std::optional<std::string> find_relayed_port_problem(std::uint16_t port);
 
 // "expired 12 minutes ago, at 2026-01-01 00:00:00 UTC", for usernames that begin with a time stamp.
 struct UsernameExpiry {

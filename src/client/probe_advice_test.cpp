@@ -135,6 +135,15 @@ TEST(ProbeAdvice, FindsRelayAddressesThatNobodyReaches) {
   EXPECT_EQ(problem("9.9.9.9", "8.8.8.8"), "");
 }
 
+TEST(ProbeAdvice, KnowsThePortsOfWhichBrowsersKeepAway) {
+  EXPECT_TRUE(contains(find_server_port_problem(5060).value_or(""), "port 5060"));
+  EXPECT_TRUE(contains(find_server_port_problem(600).value_or(""), "port 600"));
+  EXPECT_EQ(find_server_port_problem(443), std::nullopt);
+  EXPECT_TRUE(contains(find_relayed_port_problem(10080).value_or(""), "port 10080"));
+  EXPECT_TRUE(contains(find_relayed_port_problem(443).value_or(""), "port 443"));
+  EXPECT_EQ(find_relayed_port_problem(49152), std::nullopt);
+}
+
 TEST(ProbeAdvice, DescribesWhatTheServerAsksFor) {
   turn::ServerDescription description{
       .realm = "r", .nonce = {}, .software = "s", .token_server_name = "t", .algorithms = {{2, 1, 9}, 3}};

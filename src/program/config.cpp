@@ -82,6 +82,7 @@ LoadedConfig parse_config(std::string_view text, const std::string& file) {
 
   auto warnings = secrets.warnings();
   std::ranges::move(find_untold_relays(loaded.config, root), std::back_inserter(warnings));
+  std::ranges::move(find_blocked_ports(root), std::back_inserter(warnings));
   if (secrets.found_inline() && is_readable_by_others(file))
     warnings.push_back({1, "", fmt::format("holds secrets, and others may read it; chmod 600 {}", file)});
   loaded.problems = format_all(std::move(problems), file);

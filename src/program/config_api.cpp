@@ -8,7 +8,6 @@
 #include "program/config_sections.hpp"
 #include "program/config_tokens.hpp"
 #include "program/toml_text.hpp"
-#include "provisioning/turn_uri.hpp"
 
 namespace turnpike::program {
 namespace {
@@ -114,14 +113,7 @@ void read_api_tokens(TableReader& table, ApiConfig& api, const Config& config,
 void read_api_credentials(TableReader table, ApiConfig& api, const Config& config) {
   read_issuer_sources(table, api.sources, config.credentials);
   api.uris = config.uris;
-  if (table.find("uris") != nullptr) {
-    constexpr std::string_view allowed = "turn: or turns: URIs, \"turn:turn1.example:3478?transport=udp\"";
-    api.uris.clear();
-    for (const Node* node : table.texts("uris", allowed)) {
-      if (!provisioning::TurnUri::parse(node->text)) table.refuse("uris", *node, allowed);
-      api.uris.push_back(node->text);
-    }
-  }
+  read_turn_uris(table, api.uris);
   service::ApiLife& life = api.desk.life;
   table.seconds("ttl_seconds", life.usual, 1, 30 * day);
   table.seconds("ttl_min_seconds", life.min, 1, day);

@@ -182,7 +182,7 @@ void read_provisioning(TableReader table, EpcscfConfig& epcscf, const Config& co
   constexpr std::int64_t day = 86400;
   read_issuer_sources(table, epcscf.sources, config.credentials);
   epcscf.uris = config.uris;
-  table.text_list("uris", epcscf.uris, "a list of \"turn:HOST:PORT?transport=udp\"");
+  read_turn_uris(table, epcscf.uris);
   table.seconds("ttl_min_seconds", epcscf.life.floor, 30, day);
   table.seconds("ttl_max_seconds", epcscf.life.cap, 60, 30 * day);
   table.seconds("grace_seconds", epcscf.life.grace, 0, 3600);

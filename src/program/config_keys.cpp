@@ -8,7 +8,6 @@
 #include "base/http_url.hpp"
 #include "program/config_sections.hpp"
 #include "program/toml_text.hpp"
-#include "provisioning/turn_uri.hpp"
 #include "waf/turn_key_ring.hpp"
 
 namespace turnpike::program {
@@ -222,12 +221,7 @@ std::optional<waf::TurnTarget> read_turn_server(TableReader table, const Config&
             name));
   target.realm = config.credentials.realm;
   table.text("realm", target.realm, 127);
-  constexpr std::string_view uris = "turn: or turns: URIs, \"turn:turn1.example:3478?transport=udp\"";
-  for (const Node* node : table.texts("uris", uris)) {
-    if (!provisioning::TurnUri::parse(node->text)) table.refuse("uris", *node, uris);
-    target.uris.push_back(node->text);
-  }
-  if (target.uris.empty()) table.missing("uris", uris);
+  read_needed_turn_uris(table, target.uris);
   for (const Node* node : table.texts("resources", "a list of URIs that mean the TURN server too"))
     target.resources.push_back(node->text);
   for (const Node* node :

@@ -10,6 +10,9 @@
 namespace turnpike::program {
 namespace {
 
+constexpr std::string_view turn_uris_allowed =
+    "turn: or turns: URIs, \"turn:turn1.example:3478?transport=udp\"";
+
 constexpr std::size_t path_bytes_max = 4096;
 constexpr std::size_t name_bytes_max = 256;
 
@@ -22,15 +25,6 @@ void read_path(TableReader& table, std::string_view key, std::string_view allowe
 
 std::filesystem::path folder_of(const Config& config) {
   return std::filesystem::path{config.file}.parent_path();
-}
-
-void read_uris(TableReader& table, std::vector<std::string>& to) {
-  constexpr std::string_view allowed = "turn: or turns: URIs, \"turn:turn1.example:3478?transport=udp\"";
-  for (const Node* node : table.texts("uris", allowed)) {
-    if (!provisioning::TurnUri::parse(node->text)) table.refuse("uris", *node, allowed);
-    to.push_back(node->text);
-  }
-  if (to.empty()) table.missing("uris", allowed);
 }
 
 // By its name a relay is known to operators: host and port of its URL unless set.
@@ -61,12 +55,26 @@ service::RelaySettings read_relay(TableReader table, const std::filesystem::path
   read_path(table, "key", "the file of our certificate's key, in PEM", folder, relay.key_file);
   read_path(table, "ca", "the file of the authority that vouches for the relay, in PEM", folder,
             relay.ca_file);
-  read_uris(table, relay.uris);
+  read_needed_turn_uris(table, relay.uris);
   table.finish();
   return relay;
 }
 
 }  // namespace
+
+void read_turn_uris(TableReader& table, std::vector<std::string>& to) {
+  if (table.find("uris") == nullptr) return;
+  to.clear();
+  for (const Node* node : table.texts("uris", turn_uris_allowed)) {
+    if (!provisioning::TurnUri::parse(node->text)) table.refuse("uris", *node, turn_uris_allowed);
+    to.push_back(node->text);
+  }
+}
+
+void read_needed_turn_uris(TableReader& table, std::vector<std::string>& to) {
+  read_turn_uris(table, to);
+  if (to.empty()) table.missing("uris", turn_uris_allowed);
+}
 
 void read_relay_interface(TableReader table, Config& config) {
   if (!table.is_present()) return;

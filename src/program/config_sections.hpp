@@ -35,6 +35,10 @@ class SecretReader {
   std::vector<Problem> warnings_{};
 };
 
+// "uris" of a table: turn: and turns: URIs (RFC 7065), in the place of what `to` holds where there are some.
+void read_turn_uris(TableReader& table, std::vector<std::string>& to);
+void read_needed_turn_uris(TableReader& table, std::vector<std::string>& to);  // and complains of none
+
 void read_turn_section(TableReader& turn, Config& config);
 // realm, server_name and uris of [credentials]: where there is no [turn], they say for which relays
 // credentials are made.
@@ -81,6 +85,8 @@ std::string format_relay_interface(const Config& config);
 void check_roles(const Config& config, TableReader& root);
 // [[waf.turn_servers]] that nobody tells of revoked tokens: warnings, as some are of other operators.
 std::vector<Problem> find_untold_relays(const Config& config, TableReader& root);
+// Listeners and TURN URIs with ports to which browsers do not go: warnings, as clients may be others.
+std::vector<Problem> find_blocked_ports(TableReader& root);
 
 // Others than its owner may read this file.
 bool is_readable_by_others(const std::filesystem::path& file);

@@ -234,9 +234,9 @@ TEST(ConfigProblems, OfTheOtherKeysOfTurn) {
             Lines{"t.toml:3: turn.server_name: found \"\", allowed: a text of 1 to 255 bytes"});
   EXPECT_EQ(problems_in_turn("software = \"a\\u0007\""),
             Lines{"t.toml:3: turn.software: found a control character, allowed: a text without any"});
-  EXPECT_EQ(
-      problems_in_turn("uris = [\"http://x\"]"),
-      Lines{"t.toml:3: turn.uris: found \"http://x\", allowed: a list of \"turn:HOST:PORT?transport=udp\""});
+  EXPECT_EQ(problems_in_turn("uris = [\"http://x\"]"),
+            Lines{"t.toml:3: turn.uris: found \"http://x\", allowed: turn: or turns: URIs, "
+                  "\"turn:turn1.example:3478?transport=udp\""});
   EXPECT_EQ(problems_in_turn("tls = { key = \"x\" }"),
             Lines{"t.toml:3: turn.tls: found a table, allowed: nothing yet; this version of turnpike serves "
                   "udp alone"});
@@ -350,7 +350,7 @@ TEST(ConfigFiles, HoldSecretsBesideTheConfiguration) {
   folder.write("token.key", "SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=\n");
   const auto loaded = load_config(
       folder.write("t.toml",
-                   "[turn]\nlisten = [\"udp:192.0.2.1:1\"]\nrealm = \"r\"\n"
+                   "[turn]\nlisten = [\"udp:192.0.2.1:3478\"]\nrealm = \"r\"\n"
                    "[credentials.static]\nusers = { alice = { password_file = \"alice.password\" } }\n"
                    "[credentials.token]\nkeys = [{ kid = \"k\", key_file = \"token.key\" }]\n"
                    "[admin]\nsocket = \"admin.sock\"\n",
@@ -367,7 +367,7 @@ TEST(ConfigFiles, ThatAreMissingOrEmptyAreProblems) {
   folder.write("empty", "\n");
   const auto loaded = load_config(
       folder.write("t.toml",
-                   "[turn]\nlisten = [\"udp:192.0.2.1:1\"]\nrealm = \"r\"\n[credentials.computed]\n"
+                   "[turn]\nlisten = [\"udp:192.0.2.1:3478\"]\nrealm = \"r\"\n[credentials.computed]\n"
                    "secrets = [\n{ id = \"a\", secret_file = \"absent\" },\n"
                    "{ id = \"b\", secret_file = \"empty\" },\n{ id = \"c\", secret_file = 5 } ]"));
   const std::string at = (folder / "t.toml") + ":";
@@ -388,7 +388,7 @@ TEST(ConfigFiles, ThatOthersMayReadAreWarnedAbout) {
   const std::string shown = folder.write("shown.secret", "0123456789abcdef", true);
   const auto of = [&](const std::string& secret) {
     const auto loaded = load_config(folder.write("t.toml",
-                                                 "[turn]\nlisten = [\"udp:192.0.2.1:1\"]\nrealm = \"r\"\n"
+                                                 "[turn]\nlisten = [\"udp:192.0.2.1:3478\"]\nrealm = \"r\"\n"
                                                  "[credentials.computed]\nsecrets = [{ " +
                                                      secret + " }]",
                                                  true));

@@ -4,7 +4,9 @@
 #include <array>
 #include <limits>
 #include <optional>
+#include <ranges>
 
+#include "base/browser_ports.hpp"
 #include "program/config_sections.hpp"
 
 namespace turnpike::program {
@@ -95,6 +97,12 @@ void read_relay_ports(TableReader& turn, turn::Settings& settings) {
     return turn.refuse("relay_ports", *node, "[first, last], two ports from 1024 to 65535");
   settings.relay_port_min = static_cast<std::uint16_t>(node->items[0].integer);
   settings.relay_port_max = static_cast<std::uint16_t>(node->items[1].integer);
+  const auto ports = std::views::iota(node->items[0].integer, node->items[1].integer + 1);
+  if (std::ranges::all_of(
+          ports, [](std::int64_t port) { return is_blocked_by_browsers(static_cast<std::uint16_t>(port)); }))
+    turn.complain("relay_ports", node->line,
+                  "found ports to which browsers do not go, allowed: a range with others, as those are never "
+                  "given out");
 }
 
 // RFC 8489 section 14.9: fewer than 128 characters. Without control characters, as it goes into logs and
@@ -168,22 +176,6 @@ void make_uris(Config& config) {
   }
 }
 
-std::vector<std::string> read_uris(TableReader& table) {
-  constexpr std::string_view allowed = "a list of \"turn:HOST:PORT?transport=udp\"";
-  std::vector<std::string> uris;
-  for (const Node* node : table.texts("uris", allowed)) {
-    const std::string_view text = node->text;
-    const bool is_uri = (text.starts_with("turn:") && text.size() > 5) ||
-                        (text.starts_with("turns:") && text.size() > 6) ||
-                        (text.starts_with("stun:") && text.size() > 5);
-    if (is_uri && text.find_first_of(" \t\r\n\"") == std::string_view::npos)
-      uris.emplace_back(text);
-    else
-      table.refuse("uris", *node, allowed);
-  }
-  return uris;
-}
-
 }  // namespace
 
 void read_prefixes(TableReader& table, std::string_view key, std::vector<IpPrefix>& to) {
@@ -208,7 +200,7 @@ void read_relays_elsewhere(TableReader& credentials, Config& config) {
   read_name(credentials, "realm", config.credentials.realm, 127);
   config.server_name = config.credentials.realm;
   read_name(credentials, "server_name", config.server_name, 255);
-  config.uris = read_uris(credentials);
+  read_turn_uris(credentials, config.uris);
 }
 
 void read_turn_section(TableReader& turn, Config& config) {
@@ -229,7 +221,7 @@ void read_turn_section(TableReader& turn, Config& config) {
                                  {"strict", turn::ExpiryMode::strict}});
   turn.boolean("password_algorithms", settings.password_algorithms);
   read_name(turn, "software", settings.software, 127);
-  config.uris = read_uris(turn);
+  read_turn_uris(turn, config.uris);
   if (turn.find("uris") == nullptr) make_uris(config);
   if (const Node* tls = turn.find("tls"))
     turn.complain("tls", tls->line,

@@ -10,7 +10,6 @@
 #include "program/config_waf_providers.hpp"
 #include "program/toml_text.hpp"
 #include "program/waf_settings.hpp"
-#include "provisioning/turn_uri.hpp"
 #include "waf/account_rules.hpp"
 
 namespace turnpike::program {
@@ -71,14 +70,7 @@ bool has_keys(const Config& config) {
 
 void read_turn_server(TableReader table, WafConfig& waf, const Config& config) {
   waf.turn_uris = config.uris;
-  constexpr std::string_view allowed = "turn: or turns: URIs, \"turn:turn1.example:3478?transport=udp\"";
-  if (table.find("uris") != nullptr) {
-    waf.turn_uris.clear();
-    for (const Node* node : table.texts("uris", allowed)) {
-      if (!provisioning::TurnUri::parse(node->text)) table.refuse("uris", *node, allowed);
-      waf.turn_uris.push_back(node->text);
-    }
-  }
+  read_turn_uris(table, waf.turn_uris);
   table.text_list("resources", waf.turn_resources, "a list of URIs that mean the TURN server too");
   if (table.is_present() && !has_keys(config))
     table.complain(

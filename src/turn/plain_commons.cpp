@@ -2,16 +2,31 @@
 
 #include <algorithm>
 
+#include "base/browser_ports.hpp"
 #include "base/check.hpp"
 #include "base/source_key.hpp"
 
 namespace turnpike::turn {
 
+namespace {
+
+// A peer in a browser could not send to the others.
+FreePorts usable_ports(const Settings& settings) {
+  FreePorts ports{settings.relay_port_min, settings.relay_port_max};
+  for (std::uint32_t port = settings.relay_port_min; port <= settings.relay_port_max; ++port)
+    if (const auto number = static_cast<std::uint16_t>(port);
+        ports.contains(number) && is_blocked_by_browsers(number))
+      ports.remove(number);
+  return ports;
+}
+
+}  // namespace
+
 PlainCommons::PlainCommons(const Settings& settings, Random& random)
     : limits_(settings.limits), random_(&random), sources_(0, AddressHash{random.next_u64()}) {
   for (const RelayAddress& relay : settings.relay_addresses)
     if (find_pool(relay.bind) == nullptr)
-      pools_.push_back({.bind = relay.bind, .free = {settings.relay_port_min, settings.relay_port_max}});
+      pools_.push_back({.bind = relay.bind, .free = usable_ports(settings)});
 }
 
 // --- ports ------------------------------------------------------------------------------------------------

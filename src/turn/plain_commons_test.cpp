@@ -54,6 +54,16 @@ TEST_F(PortPool, GivesEveryPortOfTheRangeOnceAndThenNothing) {
   EXPECT_TRUE(commons.take_port(relay6, PortParity::any, now)) << "addresses have ports of their own";
 }
 
+TEST_F(PortPool, GivesNoPortThatAPeerInABrowserCouldNotReach) {
+  PlainCommons commons{settings_of(6664, 6670), random};
+  std::set<std::uint16_t> given;
+  while (const auto port = commons.take_port(relay, PortParity::any, now)) given.insert(port->port);
+  EXPECT_EQ(given, (std::set<std::uint16_t>{6664, 6670}));
+  EXPECT_FALSE(commons.take_port(relay6, PortParity::even_with_next_free, now));
+  for (const std::uint16_t port : given) commons.return_port({relay, port}, now);
+  EXPECT_EQ(commons.count_ports(relay, at(seconds{1000})).free, 2U);
+}
+
 TEST_F(PortPool, KnowsNoPortOfAnotherAddress) {
   PlainCommons commons{settings_of(50000, 50099), random};
   EXPECT_FALSE(commons.take_port(bob_source, PortParity::any, now));
