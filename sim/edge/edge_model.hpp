@@ -153,7 +153,8 @@ class EdgeModel final : public EdgeObserver {
     bool is_established = false;
     std::set<epcscf::FlowId> former_flows{};
     std::optional<Instant> lost_at{};  // its connection
-    std::optional<Instant> bye_at{};
+    std::optional<Instant> bye_at{};   // that was not refused
+    bool has_ended = false;            // by a BYE that was taken
   };
   using LegKey = std::pair<epcscf::FlowId, std::string>;                    // and the Call-ID
   using RequestKey = std::tuple<epcscf::FlowId, std::string, std::string>;  // flow, branch, method
@@ -178,6 +179,7 @@ class EdgeModel final : public EdgeObserver {
   void check_ends_of_core();
   enum class Way : std::uint8_t { from_wic, to_wic };
   void read_call(epcscf::FlowId flow, const sip::Message& message, Way way);
+  static void read_bye_answer(Leg& leg, std::uint16_t status_code, Way way);
   void read_call_towards_core(const sip::Message& message);
   // What is said on a connection that the device has left may still be about its call.
   std::map<LegKey, Leg>::iterator find_leg(epcscf::FlowId flow, const std::string& call_id);

@@ -1,6 +1,7 @@
 // EdgeModel's eye on calls: as WICs and the core see them begin and end at the edge.
 
 #include <algorithm>
+#include <array>
 
 #include "sim/edge/edge_model.hpp"
 #include "sim/edge/sip_reading.hpp"
@@ -15,9 +16,15 @@ using std::chrono::seconds;
 
 namespace {
 
-// A BYE ends the call whatever it is answered with, and if it is not, in 64 T1.
+// A BYE that nobody answers ends the call in 64 T1.
 constexpr seconds bye_patience{40};
 constexpr seconds moment{1};
+
+// Of answers to the BYE of a WIC: the far end goes on, or has not been reached.
+bool refuses_bye(std::uint16_t status_code) {
+  constexpr auto ends = std::to_array<std::uint16_t>({404, 408, 410, 430, 480, 481, 604});
+  return status_code >= 300 && std::ranges::find(ends, status_code) == ends.end();
+}
 
 bool begins_dialog(const Message& request) {
   const auto to = sip::to(request);
@@ -39,7 +46,9 @@ void EdgeModel::read_call(FlowId flow, const Message& message, Way way) {
   }
   const auto leg = find_leg(flow, call_id);
   const auto cseq = sip::cseq(message);
-  if (leg == legs_.end() || !cseq || cseq->method != Method::invite || message.status_code() < 200) return;
+  if (leg == legs_.end() || !cseq || message.status_code() < 200) return;
+  if (cseq->method == Method::bye) return read_bye_answer(leg->second, message.status_code(), way);
+  if (cseq->method != Method::invite) return;
   if (message.status_code() < 300) {
     if (!leg->second.is_established) ++tally_.calls;
     leg->second.is_established = true;
@@ -47,6 +56,13 @@ void EdgeModel::read_call(FlowId flow, const Message& message, Way way) {
              leg->second.attempts.empty() && !leg->second.is_established) {
     legs_.erase(leg);
   }
+}
+
+void EdgeModel::read_bye_answer(Leg& leg, std::uint16_t status_code, Way way) {
+  if (way == Way::from_wic || !refuses_bye(status_code))
+    leg.has_ended = true;
+  else if (!leg.has_ended)
+    leg.bye_at.reset();
 }
 
 // What a WIC answers counts when the edge has taken it, and who is gone is hung up for.

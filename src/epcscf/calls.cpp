@@ -1,6 +1,7 @@
 #include "epcscf/calls.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.hpp"
 #include "epcscf/edges.hpp"
@@ -304,7 +305,7 @@ void Calls::edit_answer_for_core(sip::Editor& edited, const sip::Message& respon
 void Calls::on_silence(sip::ClientId id, Now now) {
   const sip::Leg* leg = board_.forwarder.find(id);
   if (leg == nullptr) return;
-  note_failure(*leg, side_of(leg->tag));
+  note_failure(*leg, side_of(leg->tag), 408);
   board_.forwarder.refuse(id, 408, {}, board_.make_tag(), now);
 }
 
@@ -314,7 +315,7 @@ void Calls::on_flow_failed(sip::ClientId id, Now now) {
   if (leg == nullptr) return;
   const Side side = side_of(leg->tag);
   const std::uint16_t status_code = side.is_originating ? 503 : 430;
-  note_failure(*leg, side);
+  note_failure(*leg, side, status_code);
   if (!side.is_originating) board_.report_bad(side.flow, BadMessage::dead_flow, status_code);
   board_.forwarder.refuse(id, status_code, {}, board_.make_tag(), now);
 }
@@ -353,25 +354,37 @@ void Calls::note_number(const sip::Message& request, FlowId from) {
 
 void Calls::note_answer(const sip::Leg& leg, const Side& side, const sip::Message& response) {
   if (response.status_code() < 200) return;
-  if (response.status_code() >= 300) return note_failure(leg, side);
+  if (response.status_code() >= 300) return note_failure(leg, side, response.status_code());
   if (leg.method != Method::invite && leg.method != Method::update && leg.method != Method::bye) return;
   const auto request = sip::Message::parse(leg.request);
   check(request.has_value(), "a request that was forwarded does not parse");
   const std::string_view call_id = sip::call_id(*request).value_or("");
-  const FlowId holder = holder_of(side.flow, call_id);
-  if (leg.method == Method::bye) return end_call(holder, call_id);
-  if (Call* call = calls_.find(holder, call_id)) note_accepted(*call, *request, side, response);
+  if (leg.method == Method::bye) return note_bye(*request, side, response.status_code());
+  if (Call* call = calls_.find(holder_of(side.flow, call_id), call_id))
+    note_accepted(*call, *request, side, response);
 }
 
 // An answer that is none, or silence.
-void Calls::note_failure(const sip::Leg& leg, const Side& side) {
+void Calls::note_failure(const sip::Leg& leg, const Side& side, std::uint16_t status_code) {
   if (leg.method != Method::invite && leg.method != Method::bye) return;
   const auto request = sip::Message::parse(leg.request);
   check(request.has_value(), "a request that was forwarded does not parse");
   if (leg.method == Method::invite) return end_attempt(side.flow, *request);
-  // A BYE ends the call whatever it is answered with.
-  const std::string_view call_id = sip::call_id(*request).value_or("");
-  end_call(holder_of(side.flow, call_id), call_id);
+  note_bye(*request, side, status_code);
+}
+
+// Who says goodbye has gone (RFC 3261 section 15.1.1), and so has a far end that knows of no call or is not
+// there (RFC 5057 section 5.1). One that refuses the WIC's BYE goes on: it is hung up for when the WIC
+// vanishes. A BYE in another dialog, that of a second fork or none at all, says nothing of this one.
+void Calls::note_bye(const sip::Message& bye, const Side& side, std::uint16_t status_code) {
+  const std::string_view call_id = sip::call_id(bye).value_or("");
+  const FlowId holder = holder_of(side.flow, call_id);
+  const Call* call = calls_.find(holder, call_id);
+  if (call == nullptr || (call->far_end && !call->far_end->has_tags_of(bye))) return;
+  constexpr auto gone = std::to_array<std::uint16_t>({404, 408, 410, 430, 480, 481, 604});
+  const bool goes_on =
+      side.is_originating && status_code >= 300 && std::ranges::find(gone, status_code) == gone.end();
+  if (!goes_on) end_call(holder, call_id);
 }
 
 // A call is over that nobody has answered and nobody can answer any more. An INVITE within a dialog, even one
@@ -389,7 +402,8 @@ void Calls::end_attempt(FlowId flow, const sip::Message& request) {
 void Calls::note_accepted(Call& call, const sip::Message& request, const Side& side,
                           const sip::Message& response) {
   if (call.is_established) {
-    if (call.far_end) refresh_target(*call.far_end, side.is_originating ? response : request);
+    const sip::Message& from_far = side.is_originating ? response : request;
+    if (call.far_end && call.far_end->has_tags_of(from_far)) refresh_target(*call.far_end, from_far);
     return;
   }
   if (request.method() != Method::invite) return;

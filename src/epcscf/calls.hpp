@@ -83,7 +83,8 @@ class Calls {
   [[nodiscard]] FlowId holder_of(FlowId flow, std::string_view call_id);
   void note_number(const sip::Message& request, FlowId from);
   void note_answer(const sip::Leg& leg, const Side& side, const sip::Message& response);
-  void note_failure(const sip::Leg& leg, const Side& side);
+  void note_failure(const sip::Leg& leg, const Side& side, std::uint16_t status_code);
+  void note_bye(const sip::Message& bye, const Side& side, std::uint16_t status_code);
   void end_attempt(FlowId flow, const sip::Message& request);
   void note_accepted(Call& call, const sip::Message& request, const Side& side, const sip::Message& response);
   void hang_up(Call& call, std::string_view call_id, Now now);

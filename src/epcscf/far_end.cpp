@@ -36,6 +36,13 @@ std::optional<sip::Hop> FarEnd::next() const {
   return uri ? sip::hop_of(*uri) : std::nullopt;
 }
 
+bool FarEnd::has_tags_of(const sip::Message& request) const {
+  const auto tag_of = [](const auto& name_addr) { return name_addr ? name_addr->tag() : std::nullopt; };
+  const auto from = tag_of(sip::from(request)), to = tag_of(sip::to(request));
+  const auto ours = tag_of(sip::NameAddr::parse(near)), theirs = tag_of(sip::NameAddr::parse(far));
+  return (from == ours && to == theirs) || (from == theirs && to == ours);
+}
+
 std::optional<FarEnd> far_end_of_originating(const sip::Message& invite, const sip::Message& accepted,
                                              const IsOwn& is_own) {
   const auto number = sip::cseq(invite);

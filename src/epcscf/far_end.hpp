@@ -23,6 +23,8 @@ struct FarEnd {
 
   // Where a request of the dialog goes: the first route, else the target.
   [[nodiscard]] std::optional<sip::Hop> next() const;
+  // Whether a request, of either side, names this dialog by its tags; the Call-ID is the caller's to compare.
+  [[nodiscard]] bool has_tags_of(const sip::Message& request) const;
 };
 
 // Whether a URI of a Record-Route is the eP-CSCF's own.

@@ -210,6 +210,71 @@ TEST(VanishedWic, NobodyIsToldWhereTheFarEndHungUpItself) {
   EXPECT_EQ(count_byes(world), 0U);
 }
 
+// The WIC's BYE as the core has it.
+std::string say_bye(CallWorld& world, const std::string& route, std::string_view to_tag,
+                    std::string_view number, std::string target = "sip:bob@192.0.2.77:5062") {
+  world.send(world.make({.method = "BYE",
+                         .target = std::move(target),
+                         .rows = route,
+                         .to_tag = std::string{to_tag},
+                         .number = std::string{number}}));
+  return world.take_core("BYE");
+}
+
+TEST(VanishedWic, IsHungUpForThoughItHasMadeUpABye) {
+  CallWorld world;
+  const std::string route = world.establish_originating();
+  world.answer_core(say_bye(world, route, "made-up", "2"), 481);
+  EXPECT_EQ(world.proxy.counters().calls_active, 1U);
+  expect_hang_up(world, alice_flow);
+}
+
+TEST(VanishedWic, IsHungUpForWhereItsByeWasRefused) {
+  for (const std::uint16_t status_code : std::initializer_list<std::uint16_t>{401, 403, 500}) {
+    CallWorld world;
+    const std::string route = world.establish_originating();
+    world.answer_core(say_bye(world, route, "far", "2"), status_code);
+    EXPECT_EQ(world.proxy.counters().calls_active, 1U) << status_code;
+    world.close(alice_flow);
+    world.advance(grace);
+    EXPECT_EQ(value(world.take_core("BYE"), "CSeq"), "3 BYE");
+  }
+}
+
+TEST(VanishedWic, NobodyIsToldWhereTheFarEndKnowsOfNoCall) {
+  for (const std::uint16_t status_code :
+       std::initializer_list<std::uint16_t>{200, 404, 408, 410, 430, 480, 481, 604}) {
+    CallWorld world;
+    const std::string route = world.establish_originating();
+    world.answer_core(say_bye(world, route, "far", "2"), status_code);
+    EXPECT_EQ(world.proxy.counters().calls_active, 0U) << status_code;
+  }
+}
+
+// Both have taken the call; the WIC keeps the first.
+TEST(VanishedWic, TheByeIsOfTheDialogThatWasEstablishedFirst) {
+  CallWorld world;
+  const std::string invite = call(world);
+  const std::string rows = "Record-Route: " + value(invite, "Record-Route") + "\r\n";
+  world.answer_core(invite, 200, rows + far_contact);
+  world.take_client();
+  std::string other = CallWorld::answer_text(invite, 200, rows + "Contact: <sip:carol@192.0.2.78:5062>\r\n");
+  other.replace(other.find(";tag=far"), 8, ";tag=other");
+  world.core_says(other);
+  const std::string answered = world.take_client();
+  EXPECT_EQ(world.proxy.counters().calls_started, 1U);
+  const std::string bye = say_bye(world, "Route: " + value(answered, "Record-Route") + "\r\n", "other", "2",
+                                  "sip:carol@192.0.2.78:5062");
+  world.answer_core(bye, 200);
+  EXPECT_EQ(world.proxy.counters().calls_active, 1U);
+  world.close(alice_flow);
+  world.advance(grace);
+  const std::string last = world.take_core("BYE");
+  EXPECT_TRUE(last.starts_with("BYE sip:bob@192.0.2.77:5062 SIP/2.0\r\n"));
+  EXPECT_EQ(value(last, "To"), "<sip:bob@ims.example>;tag=far");
+  EXPECT_EQ(value(last, "CSeq"), "3 BYE");
+}
+
 TEST(VanishedWic, AFarEndThatNamesNoWayIsLeftAlone) {
   CallWorld world;
   world.core_says(world.make_from_core(incoming(world)));  // without a Contact
