@@ -239,6 +239,28 @@ TEST(Serving, RefusesWhatAnIssuerTookBackToItsEnd) {
   EXPECT_TRUE(contains(explained["text"].get<std::string>(), "refused, revoked"));
 }
 
+// What ran is ended all the same, and the answer does not say that it cannot begin again.
+TEST(Serving, SaysThatTheDenyListIsFull) {
+  Running running;
+  const auto until = read_clocks().wall + std::chrono::hours{1};
+  std::vector<credentials::Change> others;
+  for (std::size_t i = 0; i < credentials::DenyList::entries_max; ++i)
+    others.emplace_back(credentials::Revocation{
+        .by = credentials::Revocation::By::subject, .value = std::to_string(i), .until = until});
+  running.serving().server().apply(others);
+  const auto revoke = [&](const std::string& value) {
+    return running.ask({{"command", "revoke"}, {"by", "subject"}, {"value", value}});
+  };
+  const Json answer = revoke("alice");
+  EXPECT_EQ(answer["ok"], false);
+  EXPECT_EQ(
+      answer["error"],
+      "0 allocations ended, and new ones are accepted: the deny-list is full, with 100000 revocations that "
+      "have not ended");
+  EXPECT_TRUE(running.relays("alice", alice_password));
+  EXPECT_EQ(revoke("7")["ok"], true) << "it stands there already";
+}
+
 TEST(Serving, RefusesRequestsThatMakeNoSense) {
   Running running;
   const auto error = [&](const Json& request) {
