@@ -20,6 +20,19 @@ constexpr std::string_view max_forwards_default = "70";
 Editor::Editor(const Message& message) : message_(&message) {
   edits_.reserve(edits_hint);
   added_.reserve(added_hint);
+  spell_version();
+}
+
+// RFC 3261 section 7.1: read in any case, sent in upper case.
+void Editor::spell_version() {
+  constexpr std::string_view version = "SIP/2.0", line_end = "\r\n";
+  const std::string_view line = message_->start_line();
+  const std::size_t at = message_->is_request() ? line.size() - line_end.size() - version.size() : 0;
+  const std::string_view found = line.substr(at, version.size());
+  if (found == version || !equal_ignoring_case(found, version)) return;
+  const std::size_t text_begin = added_.size();
+  added_ += version;
+  splice(at, at + version.size(), text_begin);
 }
 
 Editor& Editor::set_request_uri(std::string_view uri) {

@@ -73,6 +73,7 @@ class Editor {
   [[nodiscard]] std::size_t offset_of(const char* position) const;
   [[nodiscard]] std::size_t begin_of(std::string_view part) const;
   [[nodiscard]] std::size_t end_of(std::string_view part) const;
+  void spell_version();
   void cut(std::size_t begin, std::size_t end);
   void cut(std::string_view part);
   void insert_row(std::size_t at, bool in_front, std::string_view name, std::string_view value);

@@ -107,6 +107,8 @@ std::string_view words(Defect defect) {
       return "Too Many Values In ";
     case Defect::body_too_short:
       return "Body Shorter Than Content-Length";
+    case Defect::body_too_long:
+      return "Body Longer Than Content-Length";
     case Defect::method_mismatch:
       return "CSeq Method Differs From Request";
     case Defect::too_many_hops:

@@ -32,6 +32,7 @@ enum class Defect : std::uint8_t {
   repeated,         // RFC 3261 section 7.3.1: a header that is no list stands once
   too_many_values,  // or parameters
   body_too_short,   // Content-Length promises more than there is
+  body_too_long,    // more follows than it promises: over a WebSocket, where a message stands alone
   method_mismatch,  // CSeq and the request line differ
   too_many_hops,    // Max-Forwards is 0, answered with 483
 };

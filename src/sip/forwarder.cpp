@@ -56,6 +56,13 @@ void Forwarder::pass_back(ClientId id, std::uint16_t status_code, std::string re
   const auto found = legs_.find(id);
   if (found == legs_.end()) return;
   Leg& leg = found->second;
+  if (!is_sendable(response)) {
+    const auto request = Message::parse(leg.request);
+    if (!request || status_code < 200) return;
+    status_code = 500;
+    const std::string to_tag = "t" + std::to_string(static_cast<std::uint64_t>(id));
+    response = make_response(*request, status_code, to_tag, "Response Too Large").finish();
+  }
   layer_.respond(leg.server, std::move(response), now);
   if (status_code >= 200) {
     leg.has_final = true;

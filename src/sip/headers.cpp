@@ -209,11 +209,17 @@ std::optional<std::chrono::seconds> retry_after(const Message& response) {
 }
 
 bool accepts(const Message& message, std::string_view type, std::string_view subtype) {
-  if (!message.has(HeaderName::accept)) return true;
+  if (!message.has(HeaderName::accept) || names_accepted(message, type, subtype)) return true;
+  return names_accepted(message, type, "*") || names_accepted(message, "*", "*");
+}
+
+bool names_accepted(const Message& message, std::string_view type, std::string_view subtype) {
   ValueCursor types{message, HeaderName::accept};
   while (const auto member = types.next()) {
     const auto media = MediaType::parse(*member, message.limits());
-    if (media && (media->is(type, subtype) || media->is(type, "*") || media->is("*", "*"))) return true;
+    if (!media || !media->is(type, subtype)) continue;
+    const std::string_view quality = media->params.value("q").value_or("1");
+    return quality.find_first_not_of("0.") != std::string_view::npos;
   }
   return false;
 }

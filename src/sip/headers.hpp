@@ -60,6 +60,8 @@ std::optional<std::chrono::seconds> retry_after(const Message& response);
 // RFC 3261 section 20.1: whether Accept names the type, with or without wildcards. Without the header all
 // types are taken that the method or the event package has by default: true.
 bool accepts(const Message& message, std::string_view type, std::string_view subtype);
+// Whether the Accept names this very type, or this wildcard, and with another quality than 0.
+bool names_accepted(const Message& message, std::string_view type, std::string_view subtype);
 
 // Require, Proxy-Require, Supported, Unsupported, Allow, Privacy: whether the token is in the list.
 bool has_token(const Message& message, HeaderName name, std::string_view token);

@@ -59,6 +59,14 @@ bool Header::is_named(std::string_view text) const {
 
 bool is_keep_alive(std::string_view text) { return !text.empty() && without_leading_line_ends(text).empty(); }
 
+bool is_sendable(std::string_view text) {
+  // Most are far from every limit, and not read again.
+  const Limits limits;
+  const bool is_small = text.size() <= limits.header_bytes_max &&
+                        static_cast<std::size_t>(std::ranges::count(text, '\n')) <= limits.headers_max;
+  return is_small || Message::parse(text, limits).has_value();
+}
+
 Parsed<Message> Message::parse(std::string_view text, const Limits& limits) {
   Parsed<Message> message{std::in_place, Blank{}};
   if (const auto defect = message->read(text, limits)) message = std::unexpected(ParseError{*defect});

@@ -29,6 +29,10 @@ struct Header {
 // CRLF CRLF or CRLF between messages, RFC 5626 section 3.5.1; no message.
 bool is_keep_alive(std::string_view text);
 
+// Whether what was made from a message, and has grown, is within the limits of those who read it. What is not
+// would end a TCP connection, and with it what others have on it.
+bool is_sendable(std::string_view text);
+
 class Message {
   // Only parse() and salvage() make messages; they fill one in its place, for it is too large to move around.
   struct Blank {

@@ -16,7 +16,8 @@ constexpr std::size_t alarms_slack = 64;
 
 std::uint16_t status_code_of(std::string_view response) {
   constexpr std::string_view version = "SIP/2.0 ";
-  check(response.starts_with(version), "a response of our own begins with the version");
+  check(equal_ignoring_case(response.substr(0, version.size()), version),
+        "a response of our own begins with the version");
   const auto code = parse_number(response.substr(version.size(), 3), 699);
   check(code && *code >= 100, "a response of our own has a status code");
   return static_cast<std::uint16_t>(*code);
@@ -102,6 +103,7 @@ void TransactionLayer::obey_server(std::uint32_t index, const Step& step) {
 std::expected<ClientId, SendRefusal> TransactionLayer::send_request(std::string request, const Flow& to,
                                                                     Now now) {
   const auto message = Message::parse(request);
+  if (!message && !is_sendable(request)) return std::unexpected(SendRefusal::too_large);
   if (!message || !message->is_request() || message->method() == Method::ack)
     return std::unexpected(SendRefusal::unusable);
   auto key = make_client_key(*message);
@@ -113,6 +115,7 @@ std::expected<ClientId, SendRefusal> TransactionLayer::send_request(std::string 
 std::expected<ClientId, SendRefusal> TransactionLayer::send_request(OwnRequest request,
                                                                     std::string_view method, const Flow& to,
                                                                     Now now) {
+  if (!is_sendable(request.text)) return std::unexpected(SendRefusal::too_large);
   return start_client(std::move(request.text), make_client_key(request.branch, method),
                       method == to_string(Method::invite), to, now);
 }
@@ -167,7 +170,7 @@ ResponseArrival TransactionLayer::deliver(std::uint32_t index, const Message& re
 void TransactionLayer::acknowledge(std::uint32_t index, const Message& response) {
   const Slot& slot = slots_[index];
   const auto invite = Message::parse(slot.sent);
-  check(invite.has_value(), "an INVITE that was sent does not parse");
+  if (!invite) return;
   if (auto ack = make_ack(*invite, response)) emit(SendMessage{slot.flow.id, *std::move(ack)});
 }
 
@@ -184,8 +187,7 @@ void TransactionLayer::send_cancel(std::uint32_t index, Now now) {
   slots_[index].wants_cancel = false;
   std::get<ClientTransaction>(slots_[index].machine).on_cancelled(now);
   const auto invite = Message::parse(slots_[index].sent);
-  check(invite.has_value(), "an INVITE that was sent does not parse");
-  auto request = make_cancel(*invite);
+  auto request = invite ? make_cancel(*invite) : std::nullopt;
   settle(index);
   if (!request) return;
   // Where it cannot be sent, the INVITE still ends by its time; a second one is a duplicate.

@@ -67,6 +67,7 @@ enum class SendRefusal : std::uint8_t {
   too_many,
   unusable,   // no request, or without an own branch
   duplicate,  // the branch is taken
+  too_large,  // see is_sendable()
 };
 
 // A request of our own under a Via of our own, whose branch is of RFC 3261: what its maker knows need not be
