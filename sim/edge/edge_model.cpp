@@ -97,7 +97,8 @@ void EdgeModel::on_from_client(FlowId flow, std::string_view text) {
   input_flow_ = flow;
   current_ = nullptr;
   const auto message = Message::parse(text);
-  if (!message || !message->is_request() || sip::find_defect(*message)) return;
+  answers_defect_ = !message || (message->is_request() && sip::find_defect(*message));
+  if (answers_defect_ || !message->is_request()) return;
   const auto branch = branch_of(*message);
   if (!branch) return;
   expect_answer(open_, {flow, *branch, text_of(message->method_text())}, *message);
@@ -284,7 +285,8 @@ void EdgeModel::on_to_client(FlowId flow, std::string_view text) {
   const auto branch = branch_of(*message);
   const auto cseq = sip::cseq(*message);
   if (!branch || !cseq) return;
-  read_call(flow, *message, Way::to_wic);
+  // What is said of a message that is none says nothing of another with the same branch.
+  if (!answers_defect_) read_call(flow, *message, Way::to_wic);
   const bool is_final = message->is_response() && message->status_code() >= 200;
   if (is_final && open_.erase({flow, *branch, text_of(cseq->method_text)}) > 0) ++tally_.answers;
   const bool is_ok = is_final && cseq->method == Method::registration && message->status_code() < 300;
@@ -317,6 +319,7 @@ void EdgeModel::on_credentials(FlowId flow, const std::string& branch, const Mes
 void EdgeModel::on_edge_settled() {
   current_ = nullptr;
   input_flow_ = {};  // what follows without an input is the edge's own, by time
+  answers_defect_ = false;
   let_time_end_sessions();
   check_registrations();
   check_limits();

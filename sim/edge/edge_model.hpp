@@ -221,6 +221,7 @@ class EdgeModel final : public EdgeObserver {
   std::map<RegisterKey, Register> registers_;
   std::map<std::string, RegisterKey> sent_registers_;  // by the branch towards the core
   epcscf::FlowId input_flow_{};
+  bool answers_defect_ = false;  // the input is a message with a defect
   std::map<std::string, epcscf::TokenIdentity> tokens_;
   std::map<std::string, Notice> notices_;          // by branch
   std::map<std::string, std::uint64_t> versions_;  // by Call-ID

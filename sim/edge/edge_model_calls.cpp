@@ -86,9 +86,21 @@ std::map<EdgeModel::LegKey, EdgeModel::Leg>::iterator EdgeModel::find_leg(FlowId
   });
 }
 
+// A device may have several connections: its calls go on where one of them lives.
 void EdgeModel::lose_legs(FlowId flow) {
-  for (auto& [key, leg] : legs_)
-    if (key.first == flow) leg.lost_at = instant();
+  for (auto at = legs_.lower_bound({flow, {}}); at != legs_.end() && at->first.first == flow;) {
+    const auto former = std::ranges::find_if(at->second.former_flows.rbegin(), at->second.former_flows.rend(),
+                                             [&](FlowId each) { return flows_.contains(each); });
+    if (former == at->second.former_flows.rend()) {
+      (at++)->second.lost_at = instant();
+      continue;
+    }
+    auto leg = legs_.extract(at++);
+    leg.key().first = *former;
+    leg.mapped().former_flows.erase(*former);
+    leg.mapped().former_flows.insert(flow);
+    legs_.insert(std::move(leg));
+  }
 }
 
 // The device has come back on another connection, and its calls with it.

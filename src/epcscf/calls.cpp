@@ -37,6 +37,12 @@ Calls::Side Calls::side_of(std::uint64_t tag) {
   return {.flow = FlowId{tag >> 1}, .is_originating = (tag & 1) != 0};
 }
 
+// RFC 3261 section 21.5.14: with what is added here it is larger than the next node would take.
+Calls::Refusal Calls::refusal_of(sip::SendRefusal refusal) {
+  const bool is_too_large = refusal == sip::SendRefusal::too_large;
+  return {.status_code = is_too_large ? std::uint16_t{513} : std::uint16_t{503}, .what = BadMessage::limit};
+}
+
 void Calls::refuse(sip::ServerId id, const sip::Message& request, FlowId flow, const Refusal& refusal,
                    Now now) {
   if (refusal.what) board_.report_bad(flow, *refusal.what, refusal.status_code);
@@ -68,13 +74,25 @@ const Registration* Calls::find_registration(const sip::Message& request, FlowId
   return registrations_.find(candidates.front());
 }
 
+// The registration that a request of the core is for: several users may share a connection.
+const Registration* Calls::find_called(const sip::Message& request, FlowId flow) {
+  const auto candidates = registrations_.of_flow(flow);
+  if (candidates.empty()) return nullptr;
+  for (const auto& is_named : {names_called_party, is_for_contact, names_in_to})
+    for (const RegistrationId id : candidates)
+      if (const Registration* each = registrations_.find(id); is_named(request, *each)) return each;
+  return registrations_.find(candidates.front());
+}
+
 std::expected<Calls::WayOut, Calls::Refusal> Calls::find_way_out(const sip::Message& request, FlowId from) {
   if (request.has(HeaderName::proxy_require)) return std::unexpected(Refusal{.status_code = 420});
   const auto route = sip::first_name_addr(request, HeaderName::route);
   if (route && board_.is_own_host(route->uri) && route->uri.has_user()) {
     const auto token = board_.tokens.open(route->uri.user());
     if (!token) return std::unexpected(Refusal{403, "Not our route", BadMessage::forged_route});
-    if (token->use == TokenUse::record_route) return find_way_in_dialog(request, from, *token);
+    // What begins something new passes its services, and says who it is, whatever route it shows.
+    if (token->use == TokenUse::record_route && is_in_dialog(request))
+      return find_way_in_dialog(request, from, *token);
   }
   if (is_in_dialog(request))
     return std::unexpected(Refusal{403, "Not the route of the dialog", BadMessage::forged_route});
@@ -91,7 +109,8 @@ std::expected<Calls::WayOut, Calls::Refusal> Calls::find_way_out(const sip::Mess
 
 std::expected<Calls::WayOut, Calls::Refusal> Calls::find_way_in_dialog(const sip::Message& request,
                                                                        FlowId from, const FlowToken& token) {
-  const bool is_own = token.flow == from || registrations_.find_successor(token.flow) == from;
+  const bool is_own = holder_of(token.flow, sip::call_id(request).value_or("")) == from ||
+                      registrations_.find_successor(token.flow) == from;
   const auto next = next_hop_behind_first_route(request);
   if (!is_own || !token.next || !next || board_.adjusted(*next) != *token.next)
     return std::unexpected(Refusal{403, "Not the route of the dialog", BadMessage::forged_route});
@@ -146,18 +165,18 @@ void Calls::on_client_request(sip::ServerId id, const sip::Message& request, Flo
                          : std::unexpected(sip::SendRefusal::unusable);
   if (sent) return;
   end_attempt(from, request);
-  refuse(id, request, from, edit ? Refusal{503, "", BadMessage::limit} : edit.error(), now);
+  refuse(id, request, from, edit ? refusal_of(sent.error()) : edit.error(), now);
 }
 
 void Calls::on_client_ack(const sip::Message& ack, FlowId from) {
   const auto way = find_way_out(ack, from);
   sip::Editor edited{ack};
   if (!way || !way->is_in_dialog || !edit_for_core(edited, ack, from, *way)) {
-    board_.report_bad(from, BadMessage::forged_route, 0);
+    const auto what = way ? std::nullopt : way.error().what;
+    board_.report_bad(from, what.value_or(BadMessage::forged_route), 0);
     return;
   }
-  board_.transmit({board_.flow_to(way->hop).id,
-                   sip::Forwarder::stamped(edited, board_.via_to(way->hop), board_.random).text});
+  transmit(board_.flow_to(way->hop).id, edited, board_.via_to(way->hop));
 }
 
 // --- from the core ----------------------------------------------------------------------------------------
@@ -174,10 +193,9 @@ std::expected<FlowToken, Calls::Refusal> Calls::find_way_in(const sip::Message& 
   auto token = board_.tokens.open(own->user());
   if (!token) return std::unexpected(Refusal{403, "Not our flow token", BadMessage::forged_route});
   if (board_.find_client(token->flow) == nullptr) {
-    const auto successor = registrations_.find_successor(token->flow);
-    if (!successor || board_.find_client(*successor) == nullptr)
+    token->flow = holder_of(token->flow, sip::call_id(request).value_or(""));
+    if (board_.find_client(token->flow) == nullptr)
       return std::unexpected(Refusal{430, "", BadMessage::dead_flow});
-    token->flow = *successor;
   }
   if (!is_in_dialog(request) && !registrations_.has_flow(token->flow))
     return std::unexpected(Refusal{480, "Not registered", std::nullopt});
@@ -219,15 +237,20 @@ void Calls::on_core_request(sip::ServerId id, const sip::Message& request, const
            : std::unexpected(sip::SendRefusal::unusable);
   if (sent) return;
   end_attempt(token->flow, request);
-  refuse(id, request, token->flow, edit ? Refusal{503, "", BadMessage::limit} : edit.error(), now);
+  refuse(id, request, token->flow, edit ? refusal_of(sent.error()) : edit.error(), now);
 }
 
 void Calls::on_core_ack(const sip::Message& ack, const sip::Hop& from) {
   const auto token = find_way_in(ack);
   sip::Editor edited{ack};
   if (!token || !edit_for_client(edited, ack, *token, from)) return;
-  board_.transmit({static_cast<std::uint64_t>(token->flow),
-                   sip::Forwarder::stamped(edited, board_.via_to(token->flow), board_.random).text});
+  transmit(static_cast<std::uint64_t>(token->flow), edited, board_.via_to(token->flow));
+}
+
+// Of no transaction, so that nobody could be told that it has grown too large.
+void Calls::transmit(std::uint64_t flow, sip::Editor& edited, std::string_view via) {
+  std::string text = sip::Forwarder::stamped(edited, via, board_.random).text;
+  if (sip::is_sendable(text)) board_.transmit({flow, std::move(text)});
 }
 
 void Calls::on_cancel(sip::ServerId id, const sip::Message& cancel, std::optional<sip::ServerId> cancelled,
@@ -288,10 +311,9 @@ void Calls::edit_answer_for_core(sip::Editor& edited, const sip::Message& respon
   const auto request = sip::Message::parse(leg.request);
   check(request.has_value(), "a request that was forwarded does not parse");
   // TS 24.229 section 5.2.6.4: who answers is who was called, and the route is the one that was recorded.
-  const auto called = registrations_.of_flow(flow);
-  if (!is_in_dialog(*request) && !called.empty())
-    edited.append(HeaderName::p_asserted_identity,
-                  '<' + find_called_identity(*request, *registrations_.find(called.front())) + '>');
+  const Registration* called = find_called(*request, flow);
+  if (!is_in_dialog(*request) && called != nullptr)
+    edited.append(HeaderName::p_asserted_identity, '<' + find_called_identity(*request, *called) + '>');
   if (!response.has(HeaderName::record_route)) return;
   edited.remove(HeaderName::record_route);
   if (!makes_dialog(*request)) return;
@@ -333,14 +355,18 @@ std::expected<void, Calls::Refusal> Calls::admit_call(const sip::Message& reques
   Call& call = calls_.add(side.flow, sip::call_id(request).value_or(""));
   if (++call.attempts > 1 || call.is_established) return {};
   call.is_originating = side.is_originating;
-  const auto registered = registrations_.of_flow(side.flow);
-  if (!registered.empty()) call.subject = registrations_.find(registered.front())->subject;
+  const Registration* registration =
+      side.is_originating ? find_registration(request, side.flow) : find_called(request, side.flow);
+  if (registration == nullptr) return {};
+  call.impi = registration->key.impi;
+  call.subject = registration->subject;
   return {};
 }
 
-// Its device may have come back on another connection meanwhile, and the call with it.
-FlowId Calls::holder_of(FlowId flow, std::string_view call_id) {
-  if (calls_.find(flow, call_id) != nullptr) return flow;
+// Its device may have come back on another connection meanwhile, and the call with it, whether or not it is
+// still registered.
+FlowId Calls::holder_of(FlowId flow, std::string_view call_id) const {
+  if (const auto holder = calls_.find_holder(flow, call_id)) return *holder;
   return registrations_.find_successor(flow).value_or(flow);
 }
 
@@ -442,12 +468,14 @@ void Calls::end_call(FlowId flow, std::string_view call_id, bool is_abandoned) {
 }
 
 void Calls::on_registered(const Registration& registration, Now now) {
-  for (const FlowId lost : registrations_.former_flows(registration.id)) calls_.move(lost, registration.flow);
+  for (const FlowId lost : registrations_.former_flows(registration.id))
+    calls_.move(lost, registration.flow, registration.key.impi);
   // The new connection may have gone, too, while the core was asked.
   if (!registration.is_connected) on_client_closed(registration.flow, now);
 }
 
 void Calls::on_client_closed(FlowId flow, Now now) {
+  calls_.move_back(flow, [&](FlowId former) { return board_.find_client(former) != nullptr; });
   calls_.lose(flow, now.mono + board_.settings.flow_grace);
 }
 

@@ -66,6 +66,7 @@ class Calls {
   [[nodiscard]] std::expected<WayOut, Refusal> find_way_in_dialog(const sip::Message& request, FlowId from,
                                                                   const FlowToken& token);
   [[nodiscard]] const Registration* find_registration(const sip::Message& request, FlowId from);
+  [[nodiscard]] const Registration* find_called(const sip::Message& request, FlowId flow);
   [[nodiscard]] std::expected<FlowToken, Refusal> find_way_in(const sip::Message& request);
   std::expected<void, Refusal> edit_for_core(sip::Editor& edited, const sip::Message& request, FlowId from,
                                              const WayOut& way);
@@ -73,14 +74,16 @@ class Calls {
                                                const FlowToken& token, const sip::Hop& from);
   [[nodiscard]] FlowToken token_towards_client(const sip::Message& request, FlowId flow,
                                                const sip::Hop& from) const;
+  void transmit(std::uint64_t flow, sip::Editor& edited, std::string_view via);
   void edit_answer_for_client(sip::Editor& edited, const sip::Message& response, FlowId flow);
   void edit_answer_for_core(sip::Editor& edited, const sip::Message& response, const sip::Leg& leg,
                             FlowId flow);
+  static Refusal refusal_of(sip::SendRefusal refusal);
   void refuse(sip::ServerId id, const sip::Message& request, FlowId flow, const Refusal& refusal, Now now);
 
   std::expected<void, Refusal> admit_call(const sip::Message& request, const Side& side);
   // The connection under which the table has a call that was asked for on this one.
-  [[nodiscard]] FlowId holder_of(FlowId flow, std::string_view call_id);
+  [[nodiscard]] FlowId holder_of(FlowId flow, std::string_view call_id) const;
   void note_number(const sip::Message& request, FlowId from);
   void note_answer(const sip::Leg& leg, const Side& side, const sip::Message& response);
   void note_failure(const sip::Leg& leg, const Side& side, std::uint16_t status_code);

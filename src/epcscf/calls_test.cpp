@@ -105,6 +105,48 @@ TEST(Originating, NobodySendsElsewhereWithinADialog) {
   EXPECT_TRUE(world.to_core.empty());
 }
 
+// The route of a dialog leads past the user's services: what begins something new is not let in there.
+TEST(Originating, ANewRequestGoesItsOwnWayWhateverRouteItShows) {
+  CallWorld world;
+  const std::string route = world.establish_originating();
+  for (const auto* method : {"INVITE", "MESSAGE"}) {
+    std::string text = world.make({.method = method, .rows = route, .call_id = "call2"});
+    text.replace(text.find("<sip:alice@ims.example>"), 23, "<sip:carol@ims.example>");
+    world.send(text);
+    const std::string sent = world.take_core(method);
+    EXPECT_EQ(value(sent, "Route"), scscf_route) << method;
+    EXPECT_EQ(value(sent, "P-Asserted-Identity"), "<sip:alice@ims.example>") << method;
+    EXPECT_NE(value(sent, "P-Charging-Vector"), "") << method;
+  }
+}
+
+TEST(Originating, IsNotSentWhereItWouldBeTooLargeForTheNextNode) {
+  CallWorld world;
+  std::string many;
+  for (int i = 0; i < 121; ++i) many += "X-" + std::to_string(i) + ": y\r\n";
+  world.send(world.make({.rows = many}));
+  EXPECT_EQ(status(world.take_client()), 513);
+  std::string large = world.make({.method = "MESSAGE", .rows = "Content-Type: text/plain\r\n"});
+  large += std::string(65500 - large.size(), 'x');
+  world.send(large);
+  EXPECT_EQ(status(world.take_client()), 513);
+  EXPECT_TRUE(world.to_core.empty());
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
+TEST(Originating, WritesTheVersionInUpperCase) {
+  CallWorld world;
+  std::string text = world.make({});
+  text.replace(text.find(" SIP/2.0\r\n"), 8, " sip/2.0");
+  world.send(text);
+  const std::string sent = world.take_core("INVITE");
+  EXPECT_TRUE(sent.starts_with("INVITE sip:bob@ims.example SIP/2.0\r\n"));
+  std::string ringing = CallWorld::answer_text(sent, 180, "");
+  ringing.replace(0, 7, "Sip/2.0");
+  world.core_says(ringing);
+  EXPECT_TRUE(world.take_client().starts_with("SIP/2.0 180 "));
+}
+
 TEST(Originating, AnAnswerGoesToTheConnectionWhateverTheViasSay) {
   CallWorld world;
   std::string text = world.make({});
@@ -218,6 +260,33 @@ TEST(Terminating, FindsTheConnectionByThePath) {
   EXPECT_EQ(value(bye, "Route"), "<sip:mt@scscf.ims.example:6060;lr>");
   world.answer_core(bye, 200);
   EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
+// Two users have one connection.
+TEST(Terminating, WhoAnswersIsWhoWasCalled) {
+  CallWorld world;
+  const Ask bob{.user = "bob@ims.example", .instance = "urn:uuid:2"};
+  world.enroll(bob);
+  world.to_core.clear();
+  int count = 0;
+  const auto answered_by = [&](const std::string& target, const std::string& to, const std::string& rows) {
+    std::string text = world.make_from_core({.target = target,
+                                             .rows = "Route: " + world.path + "\r\n" + rows,
+                                             .call_id = "to" + std::to_string(++count)});
+    text.replace(text.find("To: <sip:bob@ims.example>"), 25, "To: <sip:" + to + ">");
+    world.core_says(text);
+    world.answer_client(world.take_client(), 200, alice_flow);
+    return value(world.take_core(), "P-Asserted-Identity");
+  };
+  const std::string alices = "sip:alice@df7jal.invalid;transport=ws",
+                    bobs = "sip:bob@df7jal.invalid;transport=ws";
+  EXPECT_EQ(answered_by(alices, "alice@ims.example", ""), "<sip:alice@ims.example>");
+  EXPECT_EQ(answered_by(bobs, "bob@ims.example", ""), "<sip:bob@ims.example>");
+  EXPECT_EQ(answered_by(bobs, "office@ims.example", ""), "<sip:bob@ims.example>") << "it was sent on to him";
+  EXPECT_EQ(answered_by(bobs, "alice@ims.example", ""), "<sip:bob@ims.example>") << "and here, too";
+  EXPECT_EQ(answered_by("sip:x@df7jal.invalid", "bob@ims.example", ""), "<sip:bob@ims.example>");
+  EXPECT_EQ(answered_by(alices, "alice@ims.example", "P-Called-Party-ID: <sip:bob@ims.example>\r\n"),
+            "<sip:bob@ims.example>");
 }
 
 TEST(Terminating, PrivacyHidesTheCaller) {

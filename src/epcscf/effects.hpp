@@ -190,7 +190,7 @@ struct CallEnded {
 };
 struct MessageRefused {
   FlowId flow{};  // 0: from the core
-  SocketAddress client{};
+  SocketAddress client{};  // or who is not the core; of the core itself: none
   BadMessage what{};
   std::uint16_t status_code = 0;  // 0: silence
 };

@@ -103,6 +103,52 @@ TEST(VanishedWic, ItsCallIsHungUpWhereItComesBackAndIsGoneBeforeTheAnswer) {
   EXPECT_EQ(world.proxy.counters().calls_active, 0U);
 }
 
+// It has registered on another connection meanwhile, which is lost; the first one lives.
+TEST(VanishedWic, HasNotGoneWhereOneOfItsConnectionsLives) {
+  CallWorld world;
+  world.establish_originating();
+  world.connect(bob_flow);
+  world.enroll({}, bob_flow);
+  world.close(bob_flow);
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 0U);
+  EXPECT_EQ(world.proxy.counters().calls_active, 1U);
+  expect_hang_up(world, alice_flow);
+}
+
+TEST(VanishedWic, TakesNoCallsOfOthersWithIt) {
+  CallWorld world;
+  world.enroll({.user = "bob@ims.example", .instance = "urn:uuid:2"});
+  world.to_core.clear();
+  std::string text = world.make({.rows = "Contact: <sip:bob@df7jal.invalid;transport=ws>\r\n"});
+  text.replace(text.find("<sip:alice@ims.example>"), 23, "<sip:bob@ims.example>");
+  world.send(text);
+  const std::string invite = world.take_core("INVITE");
+  world.answer_core(invite, 200, "Record-Route: " + value(invite, "Record-Route") + "\r\n" + far_contact);
+  world.connect(bob_flow);
+  world.enroll({}, bob_flow);  // alice has left the connection that she shared with bob
+  world.close(alice_flow);
+  world.advance(grace);
+  EXPECT_EQ(count_byes(world), 1U);
+}
+
+// Its registration has ended meanwhile, so that it has no successor.
+TEST(VanishedWic, StillHangsUpOnItsNewConnectionOnceItIsNotRegistered) {
+  CallWorld world;
+  const std::string route = world.establish_originating();
+  come_back(world);
+  world.enroll({.expires = "0"}, bob_flow);
+  world.to_core.clear();
+  world.send(world.make({.method = "BYE",
+                         .target = "sip:bob@192.0.2.77:5062",
+                         .rows = route,
+                         .to_tag = "far",
+                         .number = "2"}),
+             bob_flow);
+  world.answer_core(world.take_core("BYE"), 200);
+  EXPECT_EQ(world.proxy.counters().calls_active, 0U);
+}
+
 TEST(VanishedWic, WhatItWasStillTryingIsForgottenWhereItFailsBehindItsReturn) {
   CallWorld world;
   const std::string invite = call(world);

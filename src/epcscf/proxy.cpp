@@ -20,11 +20,14 @@ namespace {
 
 // RFC 7118 section 5.1: a WebSocket message is one SIP message. What lies behind the body is another one's
 // beginning, and so is a body of no type (RFC 3261 section 20.15).
-bool has_second_message(const sip::Message& message) {
-  if (message.after_headers().empty()) return false;
+std::optional<sip::ParseError> find_second_message(const sip::Message& message) {
+  if (message.after_headers().empty()) return std::nullopt;
   const auto body = message.body();
-  return (body && body->size() < message.after_headers().size()) ||
-         !message.has(sip::HeaderName::content_type);
+  if (body && body->size() < message.after_headers().size())
+    return sip::ParseError{sip::Defect::body_too_long};
+  if (!message.has(sip::HeaderName::content_type))
+    return sip::ParseError{sip::Defect::missing, sip::HeaderName::content_type};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -77,8 +80,8 @@ std::optional<sip::Message> Proxy::Impl::read(std::string_view text, FlowId clie
   auto message = sip::Message::parse(text);
   if (!message) return refuse(message.error(), BadMessage::malformed);
   if (const auto defect = sip::find_defect(*message)) return refuse(*defect, BadMessage::malformed);
-  if (client != FlowId{} && has_second_message(*message))
-    return refuse({sip::Defect::malformed, sip::HeaderName::content_length}, BadMessage::two_messages);
+  if (client == FlowId{}) return *std::move(message);
+  if (const auto defect = find_second_message(*message)) return refuse(*defect, BadMessage::two_messages);
   return *std::move(message);
 }
 
@@ -223,7 +226,7 @@ void Proxy::on_client_closed(FlowId flow, Now now) {
 void Proxy::on_core_message(const sip::Hop& from, std::string_view message, Now now) {
   Switchboard& board = impl_->board;
   ++board.counters.messages_from_core;
-  if (!board.is_core(from)) return board.report_bad({}, BadMessage::untrusted_source, 0);
+  if (!board.is_core(from)) return board.report_stranger(from);
   if (sip::is_keep_alive(message)) return;
   const auto read = impl_->read(message, {}, board.flow_to(from).id);
   if (read && read->is_request())

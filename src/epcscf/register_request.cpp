@@ -112,11 +112,10 @@ void read_wish(RegisterRequest& request, const sip::Message& message) {
     request.is_wish_malformed = !wish->has_value();
     if (*wish) request.wish = **wish;
   }
-  sip::ValueCursor accepted{message, HeaderName::accept};
-  while (const auto member = accepted.next()) {
-    const std::string_view type = sip::trimmed(member->substr(0, member->find(';')));
-    if (sip::equal_ignoring_case(type, provisioning::turn_credentials_media_type)) request.wants_body = true;
-  }
+  const std::string_view media_type = provisioning::turn_credentials_media_type;
+  const std::size_t slash = media_type.find('/');
+  request.wants_body =
+      sip::names_accepted(message, media_type.substr(0, slash), media_type.substr(slash + 1));
 }
 
 // --- writing ----------------------------------------------------------------------------------------------

@@ -231,12 +231,18 @@ void Registrar::on_accepted(RegisterRequest request, const sip::Message& respons
 
 void Registrar::on_removed(const RegisterRequest& request, Now now) {
   if (request.kind != RegisterKind::removal_of_all) {
-    if (const Registration* known = registrations_.find(request.key))
-      end(known->id, EndTrigger::deregistered, now);
+    if (const Registration* known = registrations_.find(request.key)) end_by_user(known->id, request.flow, now);
     return;
   }
   for (const RegistrationId id : registrations_.of_impi(request.key.impi))
-    if (registrations_.find(id)->key.aor == request.key.aor) end(id, EndTrigger::deregistered, now);
+    if (registrations_.find(id)->key.aor == request.key.aor) end_by_user(id, request.flow, now);
+}
+
+// The user's other devices are not asked, and have to be told.
+void Registrar::end_by_user(RegistrationId id, FlowId asker, Now now) {
+  const FlowId flow = registrations_.find(id)->flow;
+  end(id, EndTrigger::deregistered, now);
+  if (flow != asker && !asking_.contains(flow)) close_if_unused(flow, EndTrigger::deregistered);
 }
 
 Registration& Registrar::bind(const RegisterRequest& request, const sip::Message& response,
@@ -374,7 +380,11 @@ void Registrar::end(RegistrationId id, EndTrigger trigger, Now now) {
   const bool is_news = (trigger == EndTrigger::network && !asking_.contains(flow)) ||
                        trigger == EndTrigger::operator_asked || trigger == EndTrigger::reassigned ||
                        trigger == EndTrigger::token_revoked;
-  if (is_news && !registrations_.has_flow(flow) && board_.find_client(flow) != nullptr)
+  if (is_news) close_if_unused(flow, trigger);
+}
+
+void Registrar::close_if_unused(FlowId flow, EndTrigger trigger) {
+  if (!registrations_.has_flow(flow) && board_.find_client(flow) != nullptr)
     board_.emit(CloseClient{flow, std::string{to_string(trigger)}});
 }
 

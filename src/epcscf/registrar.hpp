@@ -79,6 +79,8 @@ class Registrar {
   void forward(RegisterRequest request, const sip::Message& message, Now now);
   void on_accepted(RegisterRequest request, const sip::Message& response, Now now);
   void on_removed(const RegisterRequest& request, Now now);
+  void end_by_user(RegistrationId id, FlowId asker, Now now);
+  void close_if_unused(FlowId flow, EndTrigger trigger);
   Registration& bind(const RegisterRequest& request, const sip::Message& response,
                      std::chrono::seconds lifetime, Now now);
   void end_other_holders(const Registration& holder, Now now);

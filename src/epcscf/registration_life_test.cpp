@@ -50,6 +50,9 @@ TEST(RegistrationLife, AStarEndsAllDevicesOfTheUser) {
   world.answer_core(world.take_core(), 200);
   EXPECT_EQ(world.proxy.counters().registrations_active, 0U);
   EXPECT_EQ(world.revocations.size(), 2U);
+  ASSERT_EQ(world.closes.size(), 1U) << "the other device has not asked, and would wait for calls";
+  EXPECT_EQ(world.closes[0].flow, bob_flow);
+  EXPECT_EQ(world.closes[0].reason, "deregistered");
 }
 
 TEST(RegistrationLife, ExpiryTakesTheCredentialsBack) {

@@ -17,6 +17,17 @@ std::optional<std::string> find_own(const Registration& registration, const sip:
   return registration.impu_uris[static_cast<std::size_t>(found - registration.impus.begin())];
 }
 
+std::optional<std::string> find_called_party(const sip::Message& request, const Registration& registration) {
+  const auto header = request.find("P-Called-Party-ID");
+  const auto called = header ? sip::NameAddr::parse(header->value) : std::nullopt;
+  return called ? find_own(registration, called->uri) : std::nullopt;
+}
+
+std::optional<std::string> find_in_to(const sip::Message& request, const Registration& registration) {
+  const auto to = sip::to(request);
+  return to ? find_own(registration, to->uri) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<sip::Hop> next_hop_behind_first_route(const sip::Message& request) {
@@ -35,12 +46,23 @@ std::string find_asserted_identity(const sip::Message& request, const Registrati
   return registration.impu_uris.front();
 }
 
+bool names_called_party(const sip::Message& request, const Registration& registration) {
+  return find_called_party(request, registration).has_value();
+}
+
+bool is_for_contact(const sip::Message& request, const Registration& registration) {
+  const auto target = sip::request_uri(request);
+  const auto contact = sip::Uri::parse(registration.contact);
+  return target && contact && target->is_equivalent_to(*contact);
+}
+
+bool names_in_to(const sip::Message& request, const Registration& registration) {
+  return find_in_to(request, registration).has_value();
+}
+
 std::string find_called_identity(const sip::Message& request, const Registration& registration) {
-  if (const auto header = request.find("P-Called-Party-ID"))
-    if (const auto called = sip::NameAddr::parse(header->value))
-      if (auto own = find_own(registration, called->uri)) return *std::move(own);
-  if (const auto to = sip::to(request))
-    if (auto own = find_own(registration, to->uri)) return *std::move(own);
+  if (auto own = find_called_party(request, registration)) return *std::move(own);
+  if (auto own = find_in_to(request, registration)) return *std::move(own);
   return registration.impu_uris.front();
 }
 

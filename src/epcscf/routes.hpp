@@ -17,6 +17,11 @@ std::optional<sip::Hop> next_hop_behind_first_route(const sip::Message& request)
 // RFC 3325 section 5: the preferred identity where it is the registration's own, else the default one. As the
 // core wrote it.
 std::string find_asserted_identity(const sip::Message& request, const Registration& registration);
+// Whether a request of the core is for this registration: by P-Called-Party-ID (RFC 7315 section 4.2), by the
+// Contact in the Request-URI, or by To.
+bool names_called_party(const sip::Message& request, const Registration& registration);
+bool is_for_contact(const sip::Message& request, const Registration& registration);
+bool names_in_to(const sip::Message& request, const Registration& registration);
 // Of who answers: the identity that was called.
 std::string find_called_identity(const sip::Message& request, const Registration& registration);
 

@@ -57,6 +57,7 @@ class Switchboard {
   void emit(Effect effect) { effects.push_back(std::move(effect)); }
   void transmit(sip::SendMessage message);
   [[nodiscard]] SocketAddress address_of(FlowId flow) const;  // port 0: no client, or gone
+  void report_stranger(const sip::Hop& from);
   void report_bad(FlowId flow, BadMessage what, std::uint16_t status_code);
 
   Settings settings;
