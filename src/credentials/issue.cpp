@@ -109,6 +109,8 @@ IssuedPushed issue_pushed(std::string_view realm, std::string_view subject, Wall
   auto password = random.draw<20>();
   IssuedPushed issued;
   issued.shown.username = to_base64url(random.draw<12>());
+  // On a command line it would be an option.
+  if (issued.shown.username.front() == '-') issued.shown.username.front() = '0';
   issued.shown.password = to_secret_text(to_base64url(password));
   issued.shown.expires_at = expires_at;
   issued.stored = make_pushed_credential(issued.shown.username, issued.shown.password.reveal_text(), realm,

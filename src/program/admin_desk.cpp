@@ -243,10 +243,13 @@ Result kick(relay::Server& server, const Json& request, WallTime wall) {
 Result list(relay::Server& server, const Json& request) {
   Json answer;
   answer["pushed"] = Json::array();
-  for (const auto& entry : server.list_pushed(text_of(request, "subject")))
+  const std::string subject = text_of(request, "subject");
+  for (const auto& entry : server.list_pushed(subject))
     answer["pushed"].push_back(describe(entry));
   answer["revoked"] = Json::array();
   for (const Revocation& revocation : server.list_revocations()) {
+    const bool is_of_others = revocation.by != Revocation::By::subject || revocation.value != subject;
+    if (!subject.empty() && is_of_others) continue;
     Json entry;
     entry["by"] = std::string{name_of(revocation.by)};
     entry["value"] = revocation.value;

@@ -24,7 +24,8 @@ constexpr std::string_view door_allowed = "\"wss:ADDRESS:PORT\", such as \"wss:0
 constexpr std::string_view sip_allowed =
     "\"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", such as \"udp:127.0.0.1:5070\"";
 constexpr std::string_view core_allowed =
-    "the SIP URI of the I-CSCF, such as \"sip:127.0.0.1:5070\" or \"sip:icscf.ims.example;transport=tcp\"";
+    "the sip: URI of the I-CSCF, over udp or tcp, such as \"sip:127.0.0.1:5070\" or "
+    "\"sip:icscf.ims.example;transport=tcp\"";
 constexpr std::string_view domain_allowed = "the home domain of the users, such as \"ims.example\"";
 constexpr std::string_view host_allowed =
     "HOST or HOST:PORT by which the others reach this node, such as \"epcscf.ims.example:5072\"";
@@ -130,12 +131,19 @@ std::string uri_of_own_core(const ImsConfig& ims, const std::vector<SipListener>
   return "sip:" + tcp->address.to_string() + ";transport=tcp";
 }
 
+// Not sips: and no other transport: it would go over UDP, in the clear.
+bool is_spoken(const sip::Uri& uri) {
+  const std::string_view transport = uri.params().value("transport").value_or("udp");
+  return uri.scheme() == sip::Uri::Scheme::sip &&
+         (sip::equal_ignoring_case(transport, "udp") || sip::equal_ignoring_case(transport, "tcp"));
+}
+
 void read_core(TableReader& table, EpcscfConfig& epcscf, const Config& config) {
   if (config.ims) epcscf.core = uri_of_own_core(*config.ims, epcscf.core_listeners);
   table.text("core", epcscf.core, text_bytes_max);
   if (epcscf.core.empty()) return table.missing("core", core_allowed);
   const auto uri = sip::Uri::parse(epcscf.core);
-  const auto hop = uri ? sip::hop_of(*uri) : std::nullopt;
+  const auto hop = uri && is_spoken(*uri) ? sip::hop_of(*uri) : std::nullopt;
   if (!hop)
     return table.complain("core", line_of(table, "core"),
                           fmt::format("found \"{}\", allowed: {}", epcscf.core, core_allowed));
