@@ -148,6 +148,9 @@ class WebSocketConnection final : public Connection,
   void on_control_frame();
   void on_read_failed(const ErrorCode& error);
   bool admit_message();
+  // The client has not read a message or a ping of ours for that long.
+  [[nodiscard]] bool is_stuck(Instant now) const;
+  void ping(Instant now);
   void write_next();
   void on_written(const ErrorCode& error);
   void write_close();
@@ -169,7 +172,9 @@ class WebSocketConnection final : public Connection,
   std::size_t queued_bytes_ = 0;  // of writing_ and waiting_
   std::unique_ptr<websocket::close_reason> farewell_{};
   Phase phase_ = Phase::handshaking;
+  bool is_pinging_ = false;
   Instant pinged_at_{};
+  Instant writing_since_{};  // the message that is being written
 };
 
 // --- handshake --------------------------------------------------------------------------------------------
@@ -349,6 +354,7 @@ void WebSocketConnection::write_next() {
   writing_ = std::move(waiting_.front());
   waiting_.erase(waiting_.begin());
   if (waiting_.empty()) std::vector<std::string>{}.swap(waiting_);
+  writing_since_ = read_clocks().mono;
   stream_.text(is_utf8(writing_));  // RFC 7118 section 5: text frames are UTF-8
   stream_.async_write(
       asio::buffer(writing_),
@@ -391,6 +397,7 @@ void WebSocketConnection::finish() {
   if (phase_ == Phase::gone) return;
   phase_ = Phase::gone;
   const auto self = shared_from_this();  // the door lets go of it
+  std::vector<std::string>{}.swap(waiting_);
   wire().close();
   door_.remove(*this);
 }
@@ -404,11 +411,23 @@ void WebSocketConnection::on_sweep(Instant now) {
     if (now >= deadline_) finish();
     return;
   }
+  // A client may talk on and read nothing: then it is never silent.
+  if (is_stuck(now)) return end(DoorEnd::slow);
   const Duration silence = now - heard_at_;
   if (silence >= limits().idle_timeout) return end(DoorEnd::idle);
-  if (silence < limits().ping_interval || pinged_at_ + limits().ping_interval > now) return;
+  if (silence >= limits().ping_interval && now >= pinged_at_ + limits().ping_interval) ping(now);
+}
+
+bool WebSocketConnection::is_stuck(Instant now) const {
+  const Instant since = now - limits().idle_timeout;
+  return (!writing_.empty() && writing_since_ <= since) || (is_pinging_ && pinged_at_ <= since);
+}
+
+// One at a time: Beast keeps the place of a ping that waits for a write, and a second one would take it.
+void WebSocketConnection::ping(Instant now) {
+  if (std::exchange(is_pinging_, true)) return;
   pinged_at_ = now;
-  stream_.async_ping({}, [self = shared_from_this()](const ErrorCode&) {});
+  stream_.async_ping({}, [self = shared_from_this()](const ErrorCode&) { self->is_pinging_ = false; });
 }
 
 }  // namespace

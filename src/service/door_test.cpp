@@ -515,6 +515,39 @@ TEST(Flow, OfASlowClientEndsWhenItsQueueIsFull) {
   EXPECT_TRUE(door.watcher.wait_for_end(DoorEnd::slow));
 }
 
+// More than the sockets hold, so that what follows waits for the client.
+void fill(RunningDoor& door, FlowId flow) {
+  for (int count = 0; count < 200; ++count) ASSERT_TRUE(door.send(flow, std::string(100'000, 's')));
+}
+
+// The second ping would take the place of the first, which waits for the write.
+TEST(Flow, OfAClientThatReadsNothingIsPingedOnceAtATime) {
+  RunningDoor door{{.limits = {.queue_bytes_max = 100'000'000,
+                               .ping_interval = std::chrono::seconds{1},
+                               .idle_timeout = std::chrono::seconds{4}}}};
+  const Client client = door.connect_flow(4096);
+  fill(door, FlowId{1});
+  ASSERT_TRUE(door.watcher.wait_for_ends(1));
+  door.on_loop([&] { EXPECT_EQ(door.counts().connections_active, 0U); });
+}
+
+TEST(Flow, OfAClientThatTalksAndReadsNothingEnds) {
+  RunningDoor door{{.limits = {.queue_bytes_max = 100'000'000,
+                               .ping_interval = std::chrono::seconds{1},
+                               .idle_timeout = std::chrono::seconds{3}}}};
+  Client client = door.connect_flow(4096);
+  Client clock = door.connect_flow();
+  fill(door, FlowId{1});
+  for (int count = 0; count < 8 && door.watcher.closed().empty(); ++count) {
+    (void)client.send_frame(Client::text, "\r\n");
+    ASSERT_TRUE(clock.read_frame().has_value());  // the door's ping, once a second
+    ASSERT_TRUE(clock.send_frame(Client::pong, ""));
+  }
+  const auto closed = door.watcher.closed();
+  ASSERT_EQ(closed.size(), 1U);
+  EXPECT_EQ(closed.front(), (std::pair{FlowId{1}, DoorEnd::slow}));
+}
+
 TEST(Flow, EndsWithTooManyMessages) {
   RunningDoor door{{.limits = {.messages_per_second = 5}}};
   for (const int opcode : {Client::text, Client::ping}) {
