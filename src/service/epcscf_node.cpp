@@ -10,6 +10,13 @@
 namespace turnpike::service {
 namespace {
 
+// Whose messages are the core's.
+std::vector<std::string> core_hosts_of(const epcscf::Settings& settings) {
+  std::vector<std::string> hosts = settings.trusted_core;
+  hosts.push_back(settings.core.host);
+  return hosts;
+}
+
 template <typename... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
@@ -23,7 +30,8 @@ class EpcscfNode::Impl final : public DoorOwner, public SipEndpointOwner {
       : observer_(observer), proxy_(std::move(settings), random_), alarm_(loop_, [this] { on_alarm(); }) {}
   ~Impl() override { loop_.stop(); }
 
-  std::expected<void, std::string> open(DoorSettings door, SipEndpointSettings core);
+  std::expected<void, std::string> open(DoorSettings door, SipEndpointSettings core,
+                                        const std::vector<std::string>& core_hosts);
   void start(const EpcscfPorts& ports);
   void stop();
 
@@ -87,10 +95,12 @@ class EpcscfNode::Impl final : public DoorOwner, public SipEndpointOwner {
   bool is_running_ = false;
 };
 
-std::expected<void, std::string> EpcscfNode::Impl::open(DoorSettings door, SipEndpointSettings core) {
+std::expected<void, std::string> EpcscfNode::Impl::open(DoorSettings door, SipEndpointSettings core,
+                                                        const std::vector<std::string>& core_hosts) {
   auto opened_core = SipEndpoint::open(loop_, std::move(core), *this);
   if (!opened_core) return std::unexpected("the core's side: " + opened_core.error());
   core_ = std::move(*opened_core);
+  core_->know(core_hosts);
   auto opened_door = Door::open(loop_, std::move(door), *this);
   if (!opened_door) return std::unexpected("the door of the eP-CSCF: " + opened_door.error());
   door_ = std::move(*opened_door);
@@ -147,8 +157,9 @@ void EpcscfNode::Impl::check_token(epcscf::CheckToken check) {
 
 std::expected<std::unique_ptr<EpcscfNode>, std::string> EpcscfNode::open(EpcscfSettings settings,
                                                                          EpcscfObserver& observer) {
+  const auto core_hosts = core_hosts_of(settings.proxy);
   auto impl = std::make_unique<Impl>(std::move(settings.proxy), observer);
-  if (auto opened = impl->open(std::move(settings.door), std::move(settings.core)); !opened)
+  if (auto opened = impl->open(std::move(settings.door), std::move(settings.core), core_hosts); !opened)
     return std::unexpected(std::move(opened.error()));
   return std::unique_ptr<EpcscfNode>{new EpcscfNode{std::move(impl)}};
 }
@@ -169,7 +180,10 @@ void EpcscfNode::drain() {
 void EpcscfNode::stop() { impl_->stop(); }
 
 void EpcscfNode::reconfigure(epcscf::Settings settings) {
-  impl_->ask([&](Now) { impl_->proxy().reconfigure(std::move(settings)); });
+  impl_->ask([&](Now) {
+    impl_->core().know(core_hosts_of(settings));
+    impl_->proxy().reconfigure(std::move(settings));
+  });
 }
 
 std::expected<void, std::string> EpcscfNode::reload_certificate(const std::string& certificate,

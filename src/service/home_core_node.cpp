@@ -14,10 +14,12 @@ class HomeCoreNode::Impl final : public SipEndpointOwner {
         alarm_(loop_, [this] { on_alarm(); }) {}
   ~Impl() override { loop_.stop(); }
 
-  std::expected<void, std::string> open(SipEndpointSettings settings) {
+  std::expected<void, std::string> open(SipEndpointSettings settings,
+                                        const std::vector<std::string>& trusted_nodes) {
     auto opened = SipEndpoint::open(loop_, std::move(settings), *this);
     if (!opened) return std::unexpected("the home core: " + opened.error());
     endpoint_ = std::move(*opened);
+    endpoint_->know(trusted_nodes);
     return {};
   }
 
@@ -69,8 +71,9 @@ class HomeCoreNode::Impl final : public SipEndpointOwner {
 std::expected<std::unique_ptr<HomeCoreNode>, std::string> HomeCoreNode::open(HomeCoreSettings settings,
                                                                              ims::Subscribers& subscribers,
                                                                              HomeCoreObserver& observer) {
+  const auto trusted_nodes = settings.core.trusted_nodes;
   auto impl = std::make_unique<Impl>(std::move(settings.core), subscribers, observer);
-  if (auto opened = impl->open(std::move(settings.endpoint)); !opened)
+  if (auto opened = impl->open(std::move(settings.endpoint), trusted_nodes); !opened)
     return std::unexpected(std::move(opened.error()));
   return std::unique_ptr<HomeCoreNode>{new HomeCoreNode{std::move(impl)}};
 }

@@ -22,9 +22,11 @@ SipConnection::SipConnection(Owner& owner, TcpSocket socket, const SocketAddress
       timer_(socket_.get_executor()),
       remote_(remote),
       limits_(limits),
-      framer_(limits.message_bytes_max) {}
+      framer_(limits.message_bytes_max),
+      heard_at_(read_clocks().mono) {}
 
 void SipConnection::connect() {
+  is_own_ = true;
   timer_.expires_after(limits_.connect_timeout);
   timer_.async_wait([self = shared_from_this()](const ErrorCode& error) {
     if (!error && !self->is_connected_) self->end(true);
@@ -94,6 +96,7 @@ void SipConnection::read() {
 void SipConnection::on_read(const ErrorCode& error, std::size_t count) {
   if (is_over_) return;
   if (error) return end(has_sent_lately());
+  heard_at_ = read_clocks().mono;
   framer_.add({chunk_.data(), count});
   for (;;) {
     const auto message = framer_.next();
@@ -128,7 +131,7 @@ void SipConnection::end(bool is_failed) {
   if (is_over_) return;
   const auto self = shared_from_this();  // the endpoint lets go of it
   close();
-  owner_.on_gone(remote_, is_failed);
+  owner_.on_gone(*this, is_failed);
 }
 
 }  // namespace turnpike::service

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 
 #include "base/native_address.hpp"
@@ -51,7 +52,7 @@ class SipEndpoint::Impl final : public SipConnection::Owner {
       : loop_(loop),
         settings_(std::move(settings)),
         owner_(owner),
-        connections_(0, AddressHash{random_.next_u64()}),
+        newest_(0, AddressHash{random_.next_u64()}),
         names_(loop, settings_.limits),
         datagram_(settings_.limits.message_bytes_max) {
     if (settings_.neighbours)
@@ -64,6 +65,7 @@ class SipEndpoint::Impl final : public SipConnection::Owner {
   std::expected<void, std::string> open();
   void send(const sip::Hop& to, std::string bytes);
   void stop();
+  void know(const std::vector<std::string>& hosts);
   [[nodiscard]] const std::vector<SipListener>& listeners() const { return settings_.listeners; }
   [[nodiscard]] const SipEndpointCounts& counts() const { return counts_; }
 
@@ -76,6 +78,9 @@ class SipEndpoint::Impl final : public SipConnection::Owner {
   void accept(TcpAcceptor& acceptor);
   void take_in(TcpSocket socket);
   [[nodiscard]] bool hears(const IpAddress& address) const;
+  [[nodiscard]] bool knows(const IpAddress& address) const;
+  bool make_room(bool is_own);
+  SipConnection& add(TcpSocket socket, const SocketAddress& remote);
   void on_letter(const SipMailbox::Letter& letter);
 
   void send_to(const sip::Hop& hop, const SocketAddress& to, std::string bytes);
@@ -86,7 +91,7 @@ class SipEndpoint::Impl final : public SipConnection::Owner {
 
   void on_message(const SocketAddress& from, std::string_view text) override;
   void on_framing_lost(const SocketAddress& from, FramingError error) override;
-  void on_gone(const SocketAddress& remote, bool is_failed) override;
+  void on_gone(SipConnection& connection, bool is_failed) override;
 
   Loop& loop_;
   SipEndpointSettings settings_;
@@ -100,7 +105,9 @@ class SipEndpoint::Impl final : public SipConnection::Owner {
 
   std::vector<std::unique_ptr<Datagrams>> udp_{};
   std::vector<std::unique_ptr<TcpAcceptor>> tcp_{};
-  std::unordered_map<SocketAddress, std::shared_ptr<SipConnection>, AddressHash> connections_;
+  std::set<std::shared_ptr<SipConnection>> connections_{};
+  std::unordered_map<SocketAddress, SipConnection*, AddressHash> newest_;  // of those, by the other side
+  std::vector<IpAddress> known_{};
   NameCache names_;
   std::vector<char> datagram_;
   std::optional<SipHandover> handover_{};
@@ -220,14 +227,46 @@ void SipEndpoint::Impl::take_in(TcpSocket socket) {
   ErrorCode error;
   const SocketAddress remote = to_address(socket.remote_endpoint(error));
   if (error) return;
-  if (!hears(remote.ip) || connections_.size() >= settings_.limits.connections_max) {
+  if (!hears(remote.ip) || !make_room(false)) {
     ++counts_.dropped_stranger;
     return;
   }
-  auto connection = std::make_shared<SipConnection>(*this, std::move(socket), remote, settings_.limits);
-  connections_.insert_or_assign(remote, connection);
+  add(std::move(socket), remote).start();
+}
+
+SipConnection& SipEndpoint::Impl::add(TcpSocket socket, const SocketAddress& remote) {
+  const auto connection = std::make_shared<SipConnection>(*this, std::move(socket), remote, settings_.limits);
+  connections_.insert(connection);
+  newest_.insert_or_assign(remote, connection.get());
   counts_.connections_active = connections_.size();
-  connection->start();
+  return *connection;
+}
+
+// Those of others and our own have limits of their own: whoever fills the one leaves us the other.
+bool SipEndpoint::Impl::make_room(bool is_own) {
+  const SipEndpointLimits& limits = settings_.limits;
+  std::size_t count = 0;
+  SipConnection* oldest = nullptr;
+  for (const auto& connection : connections_) {
+    if (connection->is_own() != is_own) continue;
+    ++count;
+    if (knows(connection->remote().ip)) continue;
+    if (oldest == nullptr || connection->used_at() < oldest->used_at()) oldest = connection.get();
+  }
+  if (count < (is_own ? limits.own_connections_max : limits.connections_max)) return true;
+  if (oldest == nullptr) return false;
+  oldest->give_way();
+  return true;
+}
+
+void SipEndpoint::Impl::know(const std::vector<std::string>& hosts) {
+  known_.clear();
+  for (const std::string& host : hosts)
+    if (const auto address = NameCache::parse_literal(host)) known_.push_back(address->canonical());
+}
+
+bool SipEndpoint::Impl::knows(const IpAddress& address) const {
+  return std::ranges::find(known_, address.canonical()) != known_.end();
 }
 
 void SipEndpoint::Impl::on_message(const SocketAddress& from, std::string_view text) {
@@ -251,8 +290,11 @@ void SipEndpoint::Impl::on_framing_lost(const SocketAddress& /*from*/, FramingEr
   ++counts_.dropped_malformed;
 }
 
-void SipEndpoint::Impl::on_gone(const SocketAddress& remote, bool is_failed) {
-  connections_.erase(remote);
+void SipEndpoint::Impl::on_gone(SipConnection& connection, bool is_failed) {
+  const SocketAddress remote = connection.remote();
+  if (const auto newest = newest_.find(remote); newest != newest_.end() && newest->second == &connection)
+    newest_.erase(newest);
+  connections_.erase(connection.shared_from_this());
   counts_.connections_active = connections_.size();
   if (is_failed) fail_all(sip::Transport::tcp, remote);
 }
@@ -282,17 +324,14 @@ void SipEndpoint::Impl::send_to(const sip::Hop& hop, const SocketAddress& to, st
   ++counts_.messages_out;
   if (handover_ && handover_->send({hop.transport, to}, bytes)) return;
   if (hop.transport == sip::Transport::udp) return send_datagram(hop, to, bytes);
-  auto found = connections_.find(to);
-  if (found == connections_.end()) {
-    if (connections_.size() >= settings_.limits.connections_max) return fail(hop);
-    auto connection =
-        std::make_shared<SipConnection>(*this, TcpSocket{loop_.impl().context}, to, settings_.limits);
-    found = connections_.emplace(to, std::move(connection)).first;
-    counts_.connections_active = connections_.size();
-    found->second->connect();
+  auto found = newest_.find(to);
+  if (found == newest_.end()) {
+    if (!make_room(true)) return fail(hop);
+    add(TcpSocket{loop_.impl().context}, to).connect();
+    found = newest_.find(to);
   }
   // It may end in this call, and take its entry with it.
-  const auto connection = found->second;
+  const auto connection = found->second->shared_from_this();
   connection->send(std::move(bytes));
 }
 
@@ -321,7 +360,8 @@ void SipEndpoint::Impl::stop() {
   if (handover_) handover_->stop();
   for (const auto& own : udp_) own->socket.close(ignored);
   for (const auto& acceptor : tcp_) acceptor->close(ignored);
-  for (const auto& [address, connection] : connections_) connection->close();
+  for (const auto& connection : connections_) connection->close();
+  newest_.clear();
   connections_.clear();
   counts_.connections_active = 0;
   names_.stop();
@@ -341,6 +381,7 @@ SipEndpoint::~SipEndpoint() = default;
 const std::vector<SipListener>& SipEndpoint::listeners() const { return impl_->listeners(); }
 void SipEndpoint::send(const sip::Hop& to, std::string bytes) { impl_->send(to, std::move(bytes)); }
 void SipEndpoint::stop() { impl_->stop(); }
+void SipEndpoint::know(const std::vector<std::string>& hosts) { impl_->know(hosts); }
 const SipEndpointCounts& SipEndpoint::counts() const { return impl_->counts(); }
 
 }  // namespace turnpike::service

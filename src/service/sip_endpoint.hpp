@@ -27,7 +27,8 @@ namespace turnpike::service {
 
 struct SipEndpointLimits {
   std::size_t message_bytes_max = 65'535;
-  std::size_t connections_max = 1'000;
+  std::size_t connections_max = 1'000;            // that others have opened; see know()
+  std::size_t own_connections_max = 1'000;        // that this endpoint has
   std::size_t queue_bytes_max = 4 * 1024 * 1024;  // not yet written to one connection
   std::size_t waiting_bytes_max = 1024 * 1024;    // for one name
   std::size_t names_max = 1'000;                  // that are remembered or asked for
@@ -87,6 +88,9 @@ class SipEndpoint {
   [[nodiscard]] const std::vector<SipListener>& listeners() const;
   void send(const sip::Hop& to, std::string bytes);
   void stop();
+  // Whom nobody keeps away by opening connections, as hosts of hops: their connections stay. At a limit that
+  // of another host that was silent for longest makes room. Names are passed over: nobody comes from one.
+  void know(const std::vector<std::string>& hosts);
 
   // From any thread.
   [[nodiscard]] const SipEndpointCounts& counts() const;

@@ -176,6 +176,82 @@ TEST(SipEndpoint, HearsItsPeersAlone) {
   EXPECT_TRUE(endpoint.watcher.messages().empty());
 }
 
+// Whoever has spoken is taken in: the endpoint has read it.
+TestSipPeer connect_and_speak(RunningEndpoint& endpoint, std::uint8_t last_byte = 1) {
+  TestSipPeer peer{SOCK_STREAM, {IpAddress::v4({127, 0, 0, last_byte}), 0}};
+  EXPECT_TRUE(peer.connect(endpoint.tcp()));
+  peer.send("\r\n\r\n");
+  EXPECT_EQ(peer.receive(2), "\r\n");
+  return peer;
+}
+bool is_alive(const TestSipPeer& peer) {
+  peer.send("\r\n\r\n");
+  return peer.receive(2) == "\r\n";
+}
+
+TEST(SipEndpoint, WhoIsSilentForLongestMakesRoom) {
+  RunningEndpoint endpoint{{.limits = {.connections_max = 3}}};
+  std::vector<TestSipPeer> peers;
+  for (int count = 0; count < 3; ++count) peers.push_back(connect_and_speak(endpoint));
+  EXPECT_TRUE(is_alive(peers[0]));
+  const TestSipPeer fourth = connect_and_speak(endpoint);
+  EXPECT_EQ(peers[1].receive(), std::nullopt);
+  EXPECT_TRUE(is_alive(peers[0]) && is_alive(peers[2]) && is_alive(fourth));
+  EXPECT_EQ(endpoint.counts().connections_active, 3U);
+}
+
+TEST(SipEndpoint, StrangersTakeNoRoomOfWhomItKnows) {
+  RunningEndpoint endpoint{{.limits = {.connections_max = 2}}};
+  endpoint.know({"core.ims.example", "127.0.0.2"});
+  const TestSipPeer first = connect_and_speak(endpoint, 2);
+  const TestSipPeer stranger = connect_and_speak(endpoint, 3);
+  const TestSipPeer second = connect_and_speak(endpoint, 2);
+  EXPECT_EQ(stranger.receive(), std::nullopt);
+  const TestSipPeer late{SOCK_STREAM, {IpAddress::v4({127, 0, 0, 3}), 0}};
+  ASSERT_TRUE(late.connect(endpoint.tcp()));
+  EXPECT_EQ(late.receive(), std::nullopt);
+  EXPECT_TRUE(is_alive(first) && is_alive(second));
+  EXPECT_EQ(endpoint.counts().dropped_stranger, 1U);
+}
+
+// Nor of the connections that it opens itself, which have a limit of their own.
+TEST(SipEndpoint, OpensItsOwnConnectionsHoweverManyOthersHave) {
+  RunningEndpoint endpoint{{.limits = {.connections_max = 2, .own_connections_max = 2}}};
+  const TestSipPeer one = connect_and_speak(endpoint);
+  const TestSipPeer two = connect_and_speak(endpoint);
+  std::vector<TestSipPeer> ends;
+  for (std::uint8_t last_byte = 2; last_byte < 5; ++last_byte) {
+    const TestSipPeer listener{SOCK_STREAM, {IpAddress::v4({127, 0, 0, last_byte}), 0}};
+    listener.listen();
+    endpoint.send({Transport::tcp, listener.local().ip.to_string(), listener.local().port}, "hello");
+    ends.push_back(listener.accept());
+    EXPECT_EQ(ends.back().receive(5), "hello");
+  }
+  EXPECT_EQ(ends[0].receive(), std::nullopt) << "it was used longest ago";
+  EXPECT_TRUE(is_alive(ends[1]) && is_alive(ends[2]) && is_alive(one) && is_alive(two));
+}
+
+// A peer may connect from where it listens, beside the connection that was opened towards it.
+TEST(SipEndpoint, KeepsTwoConnectionsWithOneFarEndApart) {
+  RunningEndpoint endpoint;
+  TestSipPeer listener{SOCK_STREAM};
+  listener.listen();
+  const SocketAddress far_end = listener.local();
+  const Hop to{Transport::tcp, "127.0.0.1", far_end.port};
+  endpoint.send(to, "one");
+  TestSipPeer own = listener.accept();
+  listener.hang_up();
+  EXPECT_EQ(own.receive(3), "one");
+  const TestSipPeer back{SOCK_STREAM, far_end};
+  ASSERT_TRUE(back.connect(endpoint.tcp()));
+  EXPECT_TRUE(is_alive(back));
+  EXPECT_EQ(endpoint.counts().connections_active, 2U);
+  own.hang_up();
+  EXPECT_TRUE(endpoint.watcher.wait_for_failure(to));
+  endpoint.send(to, "two");
+  EXPECT_EQ(back.receive(3), "two");
+}
+
 TEST(SipEndpoint, EndsAConnectionWhoseQueueIsFull) {
   RunningEndpoint endpoint{{.limits = {.queue_bytes_max = 100'000}}};
   const TestSipPeer listener{SOCK_STREAM};

@@ -76,6 +76,9 @@ class RunningEndpoint {
       endpoint_->stop();
     }));
   }
+  void know(const std::vector<std::string>& hosts) {
+    EXPECT_TRUE(loop_.ask([&] { endpoint_->know(hosts); }));
+  }
   [[nodiscard]] const SipEndpointCounts& counts() const { return endpoint_->counts(); }
   void stop() {
     EXPECT_TRUE(loop_.ask([&] { endpoint_->stop(); }));
