@@ -18,7 +18,13 @@ class RateBucket {
     const Duration over = std::max(full_at_, now) + period / count - (now + period);
     return over > Duration{} ? std::chrono::ceil<std::chrono::seconds>(over) : std::chrono::seconds{0};
   }
-  // The same, and takes one where there is room.
+  // How many may be taken now.
+  [[nodiscard]] std::uint32_t left(std::uint32_t count, Duration period, Instant now) const {
+    const Duration used = std::max(full_at_, now) - now;
+    if (used >= period) return 0;
+    return static_cast<std::uint32_t>(std::min<Duration::rep>((period - used) / (period / count), count));
+  }
+  // As wait(), and takes one where there is room.
   std::chrono::seconds take(std::uint32_t count, Duration period, Instant now) {
     const auto needed = wait(count, period, now);
     if (needed == std::chrono::seconds{0}) full_at_ = std::max(full_at_, now) + period / count;

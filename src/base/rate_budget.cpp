@@ -4,10 +4,9 @@
 
 namespace turnpike {
 
-bool RateBudget::has_left(std::string_view name, Instant now) const {
-  if (times_ == 0) return false;
+std::uint32_t RateBudget::left(std::string_view name, Instant now) const {
   const auto known = buckets_.find(name);
-  return known == buckets_.end() || known->second.wait(times_, span_, now).count() == 0;
+  return times_ == 0 || known == buckets_.end() ? times_ : known->second.left(times_, span_, now);
 }
 
 bool RateBudget::spend(std::string_view name, Instant now) {

@@ -17,7 +17,7 @@ class RateBudget {
   // `times` in each `span`, and as many at once. 0 times: never.
   RateBudget(std::uint32_t times, Duration span) : times_(times), span_(span) {}
 
-  [[nodiscard]] bool has_left(std::string_view name, Instant now) const;
+  [[nodiscard]] std::uint32_t left(std::string_view name, Instant now) const;
   [[nodiscard]] bool spend(std::string_view name, Instant now);
   [[nodiscard]] std::size_t size() const { return buckets_.size(); }
 

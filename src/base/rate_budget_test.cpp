@@ -11,10 +11,16 @@ constexpr Instant start{1000s};
 
 TEST(RateBudget, IsSpentAndComesBack) {
   RateBudget budget{3, 1h};
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(budget.spend("alice", start));
-  EXPECT_FALSE(budget.has_left("alice", start));
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(budget.left("alice", start), 3 - i);
+    EXPECT_TRUE(budget.spend("alice", start));
+  }
+  EXPECT_EQ(budget.left("alice", start), 0U);
+  EXPECT_EQ(budget.left("alice", start + 20min - 1ns), 0U);
+  EXPECT_EQ(budget.left("alice", start + 50min), 2U);
+  EXPECT_EQ(budget.left("alice", start + 9h), 3U);
   EXPECT_FALSE(budget.spend("alice", start));
-  EXPECT_TRUE(budget.has_left("bob", start));
+  EXPECT_EQ(budget.left("bob", start), 3U);
   EXPECT_TRUE(budget.spend("bob", start)) << "each name has its own";
   EXPECT_FALSE(budget.spend("alice", start + 20min - 1ns));
   EXPECT_TRUE(budget.spend("alice", start + 20min));
@@ -25,6 +31,7 @@ TEST(RateBudget, IsSpentAndComesBack) {
 
 TEST(RateBudget, OfNoneIsNeverSpent) {
   RateBudget budget{0, 1h};
+  EXPECT_EQ(budget.left("alice", start), 0U);
   EXPECT_FALSE(budget.spend("alice", start));
 }
 

@@ -33,6 +33,9 @@ std::uint16_t status_of(RegistrationRefusal refusal) {
   }
 }
 
+constexpr RegisterProblem too_many_failures{503, "Too many failed logins",
+                                            RegistrationRefusal::too_many_failures};
+
 std::string source_of(const SocketAddress& client) { return source_key(client.ip).to_string(); }
 
 // A core says 401 or 403 to a wrong response. RFC 7616 section 3.3: "stale" says that the password was right.
@@ -151,9 +154,46 @@ void Registrar::forward(RegisterRequest request, const sip::Message& message, No
   if (const auto limit = find_limit(request)) return refuse(request, {503, "", *limit}, now);
   const ClientInfo* client = board_.find_client(request.flow);
   if (client == nullptr) return;  // gone while its token was checked
-  if (request.has_response && !failed_logins_.has_left(source_of(client->remote), now.mono))
-    return refuse(request, {503, "Too many failed logins", RegistrationRefusal::too_many_failures}, now);
-  CoreRegister how{.client = *client};
+  if (request.has_response) {
+    const std::string source = source_of(client->remote);
+    const LoginQueue::Turn turn = logins_.turn_of(source, now.mono);
+    if (turn == LoginQueue::Turn::never) return refuse(request, too_many_failures, now);
+    if (turn == LoginQueue::Turn::later) return wait(std::move(request), source, now);
+  }
+  send(std::move(request), message, *client, now);
+}
+
+void Registrar::wait(RegisterRequest request, const std::string& source, Now now) {
+  if (!logins_.wait(request, source, now.mono + board_.settings.timers.patience()))
+    refuse(request, {503, "", RegistrationRefusal::limit}, now);
+}
+
+void Registrar::refuse_overdue(Now now) {
+  while (const auto late = logins_.take_overdue(now.mono))
+    refuse(*late, {504, "", RegistrationRefusal::core_silent}, now);
+}
+
+void Registrar::let_in(const std::string& source, Now now) {
+  refuse_overdue(now);
+  for (;;) {
+    const LoginQueue::Turn turn = logins_.turn_of(source, now.mono);
+    if (turn == LoginQueue::Turn::later) return;
+    auto request = logins_.take_first(source);
+    if (!request) return;
+    if (turn == LoginQueue::Turn::never) {
+      refuse(*request, too_many_failures, now);
+      continue;
+    }
+    const std::string text = request->text;  // which the message is a view of
+    const auto message = sip::Message::parse(text);
+    check(message.has_value(), "a REGISTER that was read does not parse");
+    forward(*std::move(request), *message, now);
+  }
+}
+
+void Registrar::send(RegisterRequest request, const sip::Message& message, const ClientInfo& client,
+                     Now now) {
+  CoreRegister how{.client = client};
   how.is_bound = std::ranges::any_of(registrations_.of_flow(request.flow), [&](RegistrationId id) {
     return registrations_.find(id)->key.impi == request.key.impi;
   });
@@ -167,14 +207,25 @@ void Registrar::forward(RegisterRequest request, const sip::Message& message, No
                                               board_.flow_to(board_.settings.core), now);
   if (!sent) return refuse(request, {503, "", RegistrationRefusal::limit}, now);
   asking_.insert(request.flow);
-  forwarded_.emplace(*sent, std::move(request));
+  Forwarded forwarded{.request = std::move(request)};
+  if (forwarded.request.has_response) {
+    forwarded.login_source = source_of(client.remote);
+    logins_.begin(forwarded.login_source);
+  }
+  forwarded_.emplace(*sent, std::move(forwarded));
 }
 
-std::optional<RegisterRequest> Registrar::take_forwarded(sip::ClientId id) {
+std::optional<Registrar::Forwarded> Registrar::take_forwarded(sip::ClientId id) {
   auto taken = forwarded_.extract(id);
   if (taken.empty()) return std::nullopt;
-  asking_.extract(taken.mapped().flow);
+  asking_.extract(taken.mapped().request.flow);
   return std::move(taken.mapped());
+}
+
+void Registrar::end_login(const Forwarded& forwarded, bool has_failed, Now now) {
+  if (forwarded.login_source.empty()) return;
+  logins_.end(forwarded.login_source, has_failed, now.mono);
+  let_in(forwarded.login_source, now);
 }
 
 // --- and back ---------------------------------------------------------------------------------------------
@@ -182,16 +233,16 @@ std::optional<RegisterRequest> Registrar::take_forwarded(sip::ClientId id) {
 bool Registrar::on_core_answer(sip::ClientId id, const sip::Message& response, Now now) {
   if (!forwarded_.contains(id)) return false;
   if (response.status_code() < 200) return true;
-  RegisterRequest request = *take_forwarded(id);
+  Forwarded forwarded = *take_forwarded(id);
+  const bool has_failed = is_failed_login(forwarded.request, response);
+  end_login(forwarded, has_failed, now);
+  RegisterRequest& request = forwarded.request;
   if (response.status_code() < 300) {
     on_accepted(std::move(request), response, now);
     return true;
   }
   const bool is_challenge = response.status_code() == 401 || response.status_code() == 407;
-  const bool has_failed = is_failed_login(request, response);
   if (is_challenge) ++board_.counters.challenges;
-  if (has_failed)
-    static_cast<void>(failed_logins_.spend(source_of(board_.address_of(request.flow)), now.mono));
   if (has_failed || !is_challenge) {
     const auto reason = has_failed ? RegistrationRefusal::login_failed : RegistrationRefusal::core_refused;
     ++board_.counters.refusals[static_cast<std::size_t>(reason)];
@@ -203,11 +254,12 @@ bool Registrar::on_core_answer(sip::ClientId id, const sip::Message& response, N
 }
 
 bool Registrar::on_core_lost(sip::ClientId id, bool is_unreachable, Now now) {
-  const auto request = take_forwarded(id);
-  if (!request) return false;
+  const auto forwarded = take_forwarded(id);
+  if (!forwarded) return false;
+  end_login(*forwarded, false, now);
   const auto refusal =
       is_unreachable ? RegistrationRefusal::core_unreachable : RegistrationRefusal::core_silent;
-  refuse(*request, {status_of(refusal), "", refusal}, now);
+  refuse(forwarded->request, {status_of(refusal), "", refusal}, now);
   return true;
 }
 
@@ -389,6 +441,7 @@ void Registrar::close_if_unused(FlowId flow, EndTrigger trigger) {
 }
 
 void Registrar::on_client_closed(FlowId flow, Now now) {
+  logins_.forget(flow);
   for (const RegistrationId id : registrations_.of_flow(flow)) {
     Registration& registration = *registrations_.find(id);
     registration.is_connected = false;
@@ -401,6 +454,7 @@ void Registrar::on_timeout(Now now) {
     on_token_checked(CheckId{check_ends_.begin()->second}, std::unexpected(TokenRefusal::unavailable), now);
   while (!push_ends_.empty() && push_ends_.begin()->first <= now.mono)
     on_push_done(PushId{push_ends_.begin()->second}, false, now);
+  refuse_overdue(now);
   while (const auto due = registrations_.find_due(now.mono)) {
     const Registration& registration = *registrations_.find(*due);
     EndTrigger trigger = EndTrigger::flow_failed;
@@ -413,6 +467,7 @@ void Registrar::on_timeout(Now now) {
 std::optional<Instant> Registrar::next_timeout() const {
   std::optional<Instant> next = registrations_.next_timeout();
   const auto consider = [&next](Instant at) { next = std::min(next.value_or(at), at); };
+  if (const auto login = logins_.next_timeout()) consider(*login);
   if (!check_ends_.empty()) consider(check_ends_.begin()->first);
   if (!push_ends_.empty()) consider(push_ends_.begin()->first);
   return next;

@@ -1,7 +1,8 @@
 #pragma once
 // Registration at the edge: REGISTER through to the core and back, with tokens checked on the way there and
-// credentials made on the way back. A request waits in one of three places: for its token, for the core, for
-// a relay; each has its time, and whoever has lost patience is answered.
+// credentials made on the way back. A request waits in one of four places: for its token, for its turn among
+// the logins of its source, for the core, for a relay; each has its time, and whoever has lost patience is
+// answered.
 
 #include <map>
 #include <optional>
@@ -11,8 +12,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/rate_budget.hpp"
 #include "epcscf/credential_desk.hpp"
+#include "epcscf/login_queue.hpp"
 #include "epcscf/register_request.hpp"
 #include "epcscf/registrations.hpp"
 #include "epcscf/revoked_tokens.hpp"
@@ -36,7 +37,8 @@ class Registrar {
         registrations_(registrations),
         observer_(observer),
         desk_(board),
-        failed_logins_(board.settings.limits.failed_logins_per_minute, std::chrono::minutes{1}) {}
+        logins_(board.settings.limits.failed_logins_per_minute,
+                board.settings.limits.waiting_logins_per_source_max) {}
 
   void on_register(sip::ServerId id, const sip::Message& message, FlowId flow, Now now);
   void on_token_checked(CheckId id, const TokenAnswer& answer, Now now);
@@ -64,6 +66,10 @@ class Registrar {
     RegisterRequest request;
     Instant at{};
   };
+  struct Forwarded {
+    RegisterRequest request;
+    std::string login_source{};  // empty: it is no login
+  };
   struct Held {
     RegisterRequest request;
     std::string response;
@@ -77,6 +83,12 @@ class Registrar {
   [[nodiscard]] std::optional<RegistrationRefusal> find_limit(const RegisterRequest& request);
   // The message is the one that the request was read from.
   void forward(RegisterRequest request, const sip::Message& message, Now now);
+  void send(RegisterRequest request, const sip::Message& message, const ClientInfo& client, Now now);
+  void wait(RegisterRequest request, const std::string& source, Now now);
+  // Those that wait, as far as there is room.
+  void let_in(const std::string& source, Now now);
+  void refuse_overdue(Now now);  // those that have waited for too long
+  void end_login(const Forwarded& forwarded, bool has_failed, Now now);
   void on_accepted(RegisterRequest request, const sip::Message& response, Now now);
   void on_removed(const RegisterRequest& request, Now now);
   void end_by_user(RegistrationId id, FlowId asker, Now now);
@@ -90,7 +102,7 @@ class Registrar {
   void pass_back(const RegisterRequest& request, const sip::Message& response,
                  const CredentialDesk::Outcome* outcome, Now now);
   // What was forwarded, once it has its answer.
-  std::optional<RegisterRequest> take_forwarded(sip::ClientId id);
+  std::optional<Forwarded> take_forwarded(sip::ClientId id);
   [[nodiscard]] std::chrono::seconds lifetime_left(const Registration& registration, Now now) const;
 
   Switchboard& board_;
@@ -98,10 +110,10 @@ class Registrar {
   RegistrationObserver& observer_;
   CredentialDesk desk_;
   RevokedTokens revoked_;
-  RateBudget failed_logins_;  // by source
+  LoginQueue logins_;
   std::map<CheckId, Check> checks_;
-  std::unordered_map<sip::ClientId, RegisterRequest> forwarded_;  // looked up alone
-  std::multiset<FlowId> asking_;                                  // the connections of those
+  std::unordered_map<sip::ClientId, Forwarded> forwarded_;  // looked up alone
+  std::multiset<FlowId> asking_;                            // the connections of those
   std::map<PushId, Held> held_;
   std::set<std::pair<Instant, CheckId>> check_ends_;
   std::set<std::pair<Instant, PushId>> push_ends_;

@@ -21,8 +21,9 @@ struct Limits {
   std::size_t registrations_per_impi_max = 10;
   std::size_t registrations_per_flow_max = 10;
   // Of a source, an IPv4 address or an IPv6 /64, by passwords or cards; then its logins are refused for a
-  // while.
+  // while. No more are under way than may still fail; the others wait.
   std::uint32_t failed_logins_per_minute = 60;
+  std::size_t waiting_logins_per_source_max = 2'000;
   // New registrations of a private identity that are given credentials; as many at once. Each may leave an
   // entry in the deny-lists of the relays when it ends, which all users share. Refreshes do not count.
   std::uint32_t provisioned_per_impi_per_hour = 300;
