@@ -89,7 +89,7 @@ void HomeCore::on_message(const sip::Hop& from, std::string_view text, Now now) 
 }
 
 void HomeCore::on_request(const sip::Hop& from, const sip::Message& request, Now now) {
-  const auto flow = hops_.flow_of(answer_hop(from, request), now);
+  const auto flow = flow_to(answer_hop(from, request), now);
   if (!flow) {
     ++counters_.dropped;
     return;
@@ -162,7 +162,7 @@ void HomeCore::on_cancel(const sip::NewRequest& arrival, const sip::Message& req
 void HomeCore::on_ack(const sip::Hop& from, const sip::Message& request, Now now) {
   sip::Editor edited{request};
   const auto next = router_.route(request, from, edited);
-  const auto flow = next ? hops_.flow_of(next->to, now) : std::nullopt;
+  const auto flow = next ? flow_to(next->to, now) : std::nullopt;
   if (!flow) {
     ++counters_.dropped;
     return;
@@ -200,7 +200,7 @@ void HomeCore::on_subscribe(sip::ServerId id, const sip::Hop& from, const sip::M
 
 void HomeCore::send_notifies(Now now) {
   while (auto notify = reg_events_.next_notify()) {
-    const auto flow = hops_.flow_of(notify->to, now);
+    const auto flow = flow_to(notify->to, now);
     const auto sent = flow ? layer_.send_request(std::move(notify->text), *flow, now)
                            : std::unexpected(sip::SendRefusal::too_many);
     if (!sent) {
@@ -243,7 +243,7 @@ std::expected<void, Refusal> HomeCore::send_on(sip::ServerId id, const sip::Hop&
   sip::Editor edited{request};
   const auto next = router_.route(request, from, edited);
   if (!next) return std::unexpected(next.error());
-  const auto flow = hops_.flow_of(next->to, now);
+  const auto flow = flow_to(next->to, now);
   if (!flow) return std::unexpected(Refusal{.status_code = 503, .reason = {}});
   const auto sent =
       forwarder_.forward(id, request, edited, *flow, settings_.via_to(next->to), next->binding, now, random_);

@@ -106,6 +106,9 @@ class HomeCore {
                                                      const sip::Message& request, Now now);
   void answer_for_ourselves(sip::ServerId id, const sip::Message& request, Now now);
   void respond(sip::ServerId id, const sip::Message& request, const Refusal& refusal, Now now);
+  [[nodiscard]] std::optional<sip::Flow> flow_to(const sip::Hop& hop, Now now) {
+    return hops_.flow_of(hop, settings_.trusts(hop), now);
+  }
   [[nodiscard]] std::string make_tag() { return to_hex(random_.draw<8>()); }
   void settle(Now now);  // what the parts have to say after an input
   void obey(sip::TransactionEffect effect, Now now);

@@ -44,11 +44,16 @@ class Router {
   // Whose request it is: P-Asserted-Identity of a trusted node, else From.
   [[nodiscard]] std::optional<std::string> originator(const sip::Message& request,
                                                       const sip::Hop& from) const;
+  // Who watches registrations: a trusted node that asks for itself, "sip:epcscf.ims.example:5070", or a user
+  // who is registered and asks through a proxy of its own. Users never look like nodes.
+  [[nodiscard]] std::expected<std::string, Refusal> watcher(const sip::Message& request,
+                                                            const sip::Hop& from) const;
   [[nodiscard]] std::optional<Subscriber> find_callee(const sip::Uri& target) const;
 
  private:
   struct Routes;
   [[nodiscard]] std::expected<Routes, Refusal> read_routes(const sip::Message& request) const;
+  [[nodiscard]] std::optional<std::string> node(const sip::Message& request, const sip::Hop& from) const;
   [[nodiscard]] std::expected<void, Refusal> check_originator(const sip::Message& request,
                                                               const sip::Hop& from) const;
   [[nodiscard]] std::expected<NextHop, Refusal> route_to_callee(const sip::Message& request,

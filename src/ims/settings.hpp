@@ -20,7 +20,7 @@ struct CoreLimits {
                       .values_max = 64,
                       .params_max = 32};
   sip::TransactionLimits transactions{};
-  std::size_t hops_max = 10'000;            // peers that are remembered
+  std::size_t hops_max = 10'000;            // peers that are remembered; a stranger gives way to one more
   std::size_t registrations_max = 200'000;  // private identities at a time
   std::size_t bindings_max = 8;             // of one private identity; the oldest gives way to one more
   std::size_t path_max = 8;                 // proxies between us and a contact
