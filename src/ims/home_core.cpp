@@ -171,29 +171,33 @@ void HomeCore::on_ack(const sip::Hop& from, const sip::Message& request, Now now
       SendTo{next->to, sip::Forwarder::stamped(edited, settings_.via_to(next->to), random_).text});
 }
 
-// TS 24.229 section 5.4.2.1.1: a proxy of the trust domain may watch its users, and a user itself.
+// TS 24.229 section 5.4.2.1.1: a node of the trust domain may watch its users, and a user its own
+// registration.
 void HomeCore::on_subscribe(sip::ServerId id, const sip::Hop& from, const sip::Message& request, Now now) {
+  const auto refuse = [&](const Refusal& refusal) { respond(id, request, refusal, now); };
   const auto address = sip::to(request);
   const auto target = sip::request_uri(request);
+  auto watcher = router_.watcher(request, from);
   std::optional<Subscriber> watched;
   if (address && address->tag()) {
-    const auto impi = reg_events_.find_subscribed(request);
-    if (!impi) return respond(id, request, {.status_code = 481, .reason = {}}, now);
-    watched = subscribers_.find_private(*impi);
+    const auto known = reg_events_.find_subscribed(request);
+    if (!known) return refuse({.status_code = 481, .reason = {}});
+    // A proxy asserts nobody within a dialog (TS 24.229 section 5.2.6.3.5), whose tags its user alone has.
+    if (!known->watcher.is_node && router_.is_edge(from))
+      watcher = known->watcher;
+    else if (watcher && *watcher != known->watcher)
+      return refuse({.status_code = 403, .reason = {}});
+    watched = subscribers_.find_private(known->impi);
   } else if (target) {
     watched = router_.find_callee(*target);
   }
-  if (!router_.is_edge(from)) return respond(id, request, {.status_code = 403, .reason = {}}, now);
-  const auto watcher = router_.originator(request, from);
-  const bool is_own =
-      watched && watcher &&
-      std::find(watched->impus.begin(), watched->impus.end(), *watcher) != watched->impus.end();
-  if (!settings_.trusts(from) && !is_own)
-    return respond(id, request, {.status_code = 403, .reason = {}}, now);
-  if (!watched) return respond(id, request, {.status_code = 404, .reason = {}}, now);
-  auto ok = reg_events_.on_subscribe(request, watched->impi, watched->impus,
-                                     registrations_.find(watched->impi), now);
-  if (!ok) return respond(id, request, ok.error(), now);
+  if (!watcher) return refuse(watcher.error());
+  const bool is_own = watched && std::find(watched->impus.begin(), watched->impus.end(), watcher->identity) !=
+                                     watched->impus.end();
+  if (!watcher->is_node && !is_own) return refuse({.status_code = 403, .reason = {}});
+  if (!watched) return refuse({.status_code = 404, .reason = {}});
+  auto ok = reg_events_.on_subscribe(request, *watcher, *watched, registrations_.find(watched->impi), now);
+  if (!ok) return refuse(ok.error());
   ++counters_.subscribed;
   layer_.respond(id, *std::move(ok), now);
 }

@@ -23,6 +23,17 @@ std::string dialog_key(std::string_view call_id, std::string_view local_tag) {
 
 }  // namespace
 
+std::string_view RegEvents::to_string(EndReason reason) {
+  switch (reason) {
+    case EndReason::timeout:
+      return "timeout";
+    case EndReason::displaced:
+      return "rejected";  // it shall not try again, or two would displace each other for ever
+    default:
+      return "noresource";
+  }
+}
+
 std::expected<RegEvents::Subscription, Refusal> RegEvents::open(const sip::Message& request) const {
   const auto from = sip::from(request);
   const auto to = sip::to(request);
@@ -33,6 +44,7 @@ std::expected<RegEvents::Subscription, Refusal> RegEvents::open(const sip::Messa
   subscription.call_id = sip::call_id(request).value_or("");
   subscription.local = to->text;
   subscription.remote = from->text;
+  subscription.remote_tag = from->tag().value_or("");
   subscription.target = contact->uri_text;
   // RFC 3261 section 12.1.1: the server's route set is the Record-Route in its order.
   auto next = sip::hop_of(contact->uri);
@@ -53,15 +65,20 @@ std::expected<RegEvents::Subscription, Refusal> RegEvents::open(const sip::Messa
 
 std::optional<SubscriptionId> RegEvents::find(const sip::Message& request) const {
   const auto to = sip::to(request);
+  const auto from = sip::from(request);
   const auto tag = to ? to->tag() : std::nullopt;
-  if (!tag) return std::nullopt;
+  if (!tag || !from) return std::nullopt;
   const auto found = by_dialog_.find(dialog_key(sip::call_id(request).value_or(""), *tag));
-  return found == by_dialog_.end() ? std::nullopt : std::optional{found->second};
+  if (found == by_dialog_.end()) return std::nullopt;
+  const bool is_its_own = subscriptions_.at(found->second).remote_tag == from->tag().value_or("");
+  return is_its_own ? std::optional{found->second} : std::nullopt;
 }
 
-std::optional<std::string> RegEvents::find_subscribed(const sip::Message& request) const {
+std::optional<RegEvents::Subscribed> RegEvents::find_subscribed(const sip::Message& request) const {
   const auto id = find(request);
-  return id ? std::optional{subscriptions_.at(*id).impi} : std::nullopt;
+  if (!id) return std::nullopt;
+  const Subscription& subscription = subscriptions_.at(*id);
+  return Subscribed{.impi = subscription.impi, .watcher = subscription.watcher};
 }
 
 // No end of a registration ends the subscription to somebody who has none, so it lives as long as one would.
@@ -72,8 +89,7 @@ std::chrono::seconds RegEvents::granted(const sip::Message& request, const Regis
 }
 
 std::expected<std::string, Refusal> RegEvents::on_subscribe(const sip::Message& request,
-                                                            std::string_view impi,
-                                                            const std::vector<std::string>& impus,
+                                                            const Watcher& watcher, const Subscriber& watched,
                                                             const Registration* registration, Now now) {
   if (!sip::accepts(request, "application", "reginfo+xml"))
     return std::unexpected(Refusal{.status_code = 406, .reason = {}});
@@ -89,11 +105,12 @@ std::expected<std::string, Refusal> RegEvents::on_subscribe(const sip::Message& 
   } else {
     auto opened = open(request);
     if (!opened) return std::unexpected(opened.error());
-    make_room(impi);
+    make_room(watcher, watched.impi, registration, now);
     if (subscriptions_.size() >= settings_.limits.subscriptions_max)
       return std::unexpected(
           Refusal{.status_code = 503, .reason = {}, .rows = {{HeaderName::retry_after, "60"}}});
-    opened->impi = impi;
+    opened->impi = watched.impi;
+    opened->watcher = watcher;
     opened->local_tag = to_hex(random_.draw<8>());
     opened->local += ";tag=" + opened->local_tag;
     id = SubscriptionId{++last_id_};
@@ -102,7 +119,7 @@ std::expected<std::string, Refusal> RegEvents::on_subscribe(const sip::Message& 
     subscriptions_.emplace(*id, *std::move(opened));
   }
   Subscription& subscription = subscriptions_.at(*id);
-  subscription.impus = impus;
+  subscription.impus = watched.impus;
   subscription.remote_cseq = cseq->number;
   const auto expires = granted(request, registration);
   timers_.erase({subscription.expires_at, *id});
@@ -117,12 +134,20 @@ std::expected<std::string, Refusal> RegEvents::on_subscribe(const sip::Message& 
   return ok.finish();
 }
 
-void RegEvents::make_room(std::string_view impi) {
+// The same watcher's oldest gives way, and hears of it (RFC 6665 section 4.2.2); nobody takes another's
+// place. Whatever identity of its set a user watches by, it is one watcher.
+void RegEvents::make_room(const Watcher& watcher, std::string_view impi, const Registration* registration,
+                          Now now) {
   const auto known = by_private_.find(impi);
-  if (known == by_private_.end() ||
-      known->second.size() < settings_.limits.subscriptions_per_registration_max)
-    return;
-  forget(known->second.front());
+  if (known == by_private_.end()) return;
+  const auto is_same = [&](SubscriptionId id) {
+    const Watcher& other = subscriptions_.at(id).watcher;
+    return watcher.is_node ? other == watcher : !other.is_node;
+  };
+  const std::vector<SubscriptionId>& ids = known->second;
+  const auto count = static_cast<std::size_t>(std::count_if(ids.begin(), ids.end(), is_same));
+  if (count < settings_.limits.subscriptions_per_watcher_max) return;
+  notify(*std::find_if(ids.begin(), ids.end(), is_same), registration, {}, EndReason::displaced, now);
 }
 
 void RegEvents::on_change(const RegistrationChange& change, Now now) {
@@ -145,7 +170,7 @@ void RegEvents::notify(SubscriptionId id, const Registration* registration, cons
     const auto left = std::chrono::ceil<std::chrono::seconds>(subscription.expires_at - now.mono);
     state = "active;expires=" + std::to_string(left.count());
   } else {
-    state = reason == EndReason::timeout ? "terminated;reason=timeout" : "terminated;reason=noresource";
+    state = "terminated;reason=" + std::string{to_string(reason)};
   }
   sip::Writer request = sip::Writer::request(sip::Method::notify, subscription.target);
   request.add(HeaderName::via, "SIP/2.0/" + settings_.via_to(subscription.next) +

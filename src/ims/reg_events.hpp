@@ -18,7 +18,9 @@
 #include "base/time.hpp"
 #include "ims/refusal.hpp"
 #include "ims/registrations.hpp"
+#include "ims/router.hpp"
 #include "ims/settings.hpp"
+#include "ims/subscribers.hpp"
 #include "sip/hop.hpp"
 #include "sip/message.hpp"
 
@@ -38,13 +40,17 @@ class RegEvents {
   // Both outlive it.
   RegEvents(const Settings& settings, Random& random) : settings_(settings), random_(random) {}
 
-  // A SUBSCRIBE to this registration, which may be none yet; who sent it may have it. The text is the 200's,
-  // and a NOTIFY follows.
-  std::expected<std::string, Refusal> on_subscribe(const sip::Message& request, std::string_view impi,
-                                                   const std::vector<std::string>& impus,
+  // A SUBSCRIBE to this subscriber's registration, which may be none yet; the watcher may have it. The text
+  // is the 200's, and a NOTIFY follows.
+  std::expected<std::string, Refusal> on_subscribe(const sip::Message& request, const Watcher& watcher,
+                                                   const Subscriber& watched,
                                                    const Registration* registration, Now now);
-  // A SUBSCRIBE within a dialog: whose registration it is about.
-  [[nodiscard]] std::optional<std::string> find_subscribed(const sip::Message& request) const;
+  // A SUBSCRIBE within a dialog: whose registration it is about, and who opened it.
+  struct Subscribed {
+    std::string impi;
+    Watcher watcher;
+  };
+  [[nodiscard]] std::optional<Subscribed> find_subscribed(const sip::Message& request) const;
   void on_change(const RegistrationChange& change, Now now);
   // The final answer to a NOTIFY; 408 where none came.
   void on_answer(SubscriptionId id, std::uint16_t status_code);
@@ -57,10 +63,12 @@ class RegEvents {
   struct Subscription {
     std::string impi;
     std::vector<std::string> impus;
+    Watcher watcher;
     std::string call_id;
     std::string local;   // From of a NOTIFY, with our tag
     std::string remote;  // To of a NOTIFY, with its tag
     std::string local_tag;
+    std::string remote_tag;
     std::string target;              // the subscriber's Contact
     std::vector<std::string> route;  // members of Route
     sip::Hop next;
@@ -70,13 +78,14 @@ class RegEvents {
     std::uint32_t version = 0;
     Instant expires_at{};
   };
-  enum class EndReason : std::uint8_t { none, timeout, no_resource };
+  enum class EndReason : std::uint8_t { none, timeout, no_resource, displaced };
+  static std::string_view to_string(EndReason reason);
 
   [[nodiscard]] std::expected<Subscription, Refusal> open(const sip::Message& request) const;
   [[nodiscard]] std::optional<SubscriptionId> find(const sip::Message& request) const;
   [[nodiscard]] std::chrono::seconds granted(const sip::Message& request,
                                              const Registration* registration) const;
-  void make_room(std::string_view impi);
+  void make_room(const Watcher& watcher, std::string_view impi, const Registration* registration, Now now);
   void notify(SubscriptionId id, const Registration* registration, const std::vector<Binding>& ended,
               EndReason reason, Now now);
   void forget(SubscriptionId id);

@@ -19,7 +19,8 @@ std::string subscribe_text(World& world, const sip::Hop& edge = edge_hop, std::s
   std::string text = "SUBSCRIBE sip:alice@ims.example SIP/2.0\r\n" + world.via(edge);
   text += "Max-Forwards: 70\r\nFrom: <sip:" + edge.host + ">;tag=watcher\r\nTo: <sip:alice@ims.example>";
   text += std::string{to_tag} + "\r\nCall-ID: s1\r\nCSeq: " + std::to_string(number) + " SUBSCRIBE\r\n";
-  text += "Contact: <sip:" + edge.host + ":" + std::to_string(edge.port) + ">\r\nEvent: reg\r\n";
+  const std::string own = "<sip:" + edge.host + ":" + std::to_string(edge.port) + ">\r\n";
+  text += "Contact: " + own + "P-Asserted-Identity: " + own + "Event: reg\r\n";
   return text + std::string{rows} + "Content-Length: 0\r\n\r\n";
 }
 
@@ -158,14 +159,113 @@ TEST(RegEvents, LiveNoLongerThanARegistrationWhereThereIsNone) {
   EXPECT_EQ(world.core.subscription_count(), 0U);
 }
 
-TEST(RegEvents, OfOneRegistrationAreBounded) {
+// As the eP-CSCF forwards it: by the Service-Route, with its user's identity.
+std::string watch_text(World& world, std::string_view user, std::string_view target,
+                       const sip::Hop& edge = edge_hop) {
+  return world.request_text("SUBSCRIBE", user, target, edge, "Event: reg\r\n");
+}
+
+TEST(RegEvents, OfOneWatcherAreBounded) {
   World world;
   world.register_user("alice");
   for (int i = 0; i < 100; ++i) {
-    subscribe(world);
+    world.give(edge_hop, subscribe_text(world));
     world.take();
   }
-  EXPECT_EQ(world.core.subscription_count(), CoreLimits{}.subscriptions_per_registration_max);
+  EXPECT_EQ(world.core.subscription_count(), CoreLimits{}.subscriptions_per_watcher_max);
+}
+
+TEST(RegEvents, AreOfEachUserForItself) {
+  World world;
+  world.register_user("alice");
+  world.register_user("bob");
+  EXPECT_EQ(world.ask(edge_hop, watch_text(world, "alice", "sip:bob@ims.example")).status(), 403);
+  EXPECT_EQ(world.ask(edge_hop, watch_text(world, "alice", "sip:nobody@ims.example")).status(), 403);
+  world.give(edge_hop, watch_text(world, "bob", "sip:bob@ims.example"));
+  const auto sent = world.take();
+  ASSERT_EQ(sent.size(), 2U);
+  EXPECT_EQ(sent[0].status(), 200);
+  EXPECT_EQ(sent[1].value("Subscription-State"), "active;expires=3761");
+}
+
+TEST(RegEvents, TakeNobodyForAUserWhoIsNotAsserted) {
+  World world;
+  world.register_user("alice");
+  std::string text = watch_text(world, "alice", "sip:alice@ims.example");
+  const std::string row = "P-Asserted-Identity: <sip:alice@ims.example>\r\n";
+  text.erase(text.find(row), row.size());
+  EXPECT_EQ(world.ask(edge_hop, text).status(), 403);
+}
+
+// A node's own right is not that of a user who comes through it.
+TEST(RegEvents, AreNotANodesWhereItServesAUser) {
+  World world;
+  world.register_user("alice");
+  std::string text = watch_text(world, "alice", "sip:alice@ims.example");
+  const std::string asserted = "P-Asserted-Identity: <sip:alice@ims.example>";
+  text.replace(text.find(asserted), asserted.size(), "P-Asserted-Identity: <sip:127.0.0.2:5080>");
+  EXPECT_EQ(world.ask(edge_hop, text).status(), 403);
+}
+
+TEST(RegEvents, AreNotForAUserOfAnotherEdge) {
+  World world;
+  world.register_user("alice");
+  world.register_user("bob", other_edge_hop);
+  EXPECT_EQ(
+      world.ask(other_edge_hop, watch_text(world, "alice", "sip:alice@ims.example", other_edge_hop)).status(),
+      403);
+  world.give(other_edge_hop, watch_text(world, "bob", "sip:bob@ims.example", other_edge_hop));
+  EXPECT_EQ(world.take().at(0).status(), 200);
+}
+
+TEST(RegEvents, OfAUserMakeRoomForItsOwnAloneAndSaySo) {
+  World world;
+  world.register_user("alice");
+  const Subscribed node = subscribe(world, "Expires: 600\r\n");
+  world.give(edge_hop, test::response_to(node.notify, 200));
+  std::string first_to;
+  for (std::size_t i = 0; i < CoreLimits{}.subscriptions_per_watcher_max; ++i) {
+    world.give(edge_hop, watch_text(world, "alice", "sip:alice@ims.example"));
+    const auto sent = world.take();
+    ASSERT_EQ(sent.size(), 2U);
+    world.give(edge_hop, test::response_to(sent[1], 200));
+    if (i == 0) first_to = sent[0].value("To");
+  }
+  world.give(edge_hop, watch_text(world, "alice", "sip:alice@ims.example"));
+  const auto sent = world.take();
+  ASSERT_EQ(sent.size(), 3U);
+  EXPECT_EQ(sent[1].value("From"), first_to);
+  EXPECT_EQ(sent[1].value("Subscription-State"), "terminated;reason=rejected");
+  // The node hears of the end.
+  EXPECT_TRUE(world.core.deregister("alice@ims.example", ContactEvent::rejected, world.now));
+  EXPECT_EQ(world.take().at(0).value("Call-ID"), node.notify.value("Call-ID"));
+}
+
+TEST(RegEvents, AreRefreshedByWhoHasTheDialogAlone) {
+  World world;
+  world.register_user("alice");
+  world.register_user("bob");
+  const Subscribed node = subscribe(world);
+  const std::string to = node.ok.value("To");
+  const std::string tag = to.substr(to.find(";tag="));
+  // Within the node's dialog another one, and nobody.
+  std::string forged = subscribe_text(world, edge_hop, "Expires: 0\r\n", tag, 2);
+  forged.replace(forged.find("tag=watcher"), 11, "tag=other");
+  EXPECT_EQ(world.ask(edge_hop, forged).status(), 481);
+  std::string text = subscribe_text(world, edge_hop, "Expires: 0\r\n", tag, 2);
+  text.erase(text.find("P-Asserted-Identity"), text.find("Event: reg") - text.find("P-Asserted-Identity"));
+  EXPECT_EQ(world.ask(edge_hop, text).status(), 403);
+  EXPECT_EQ(world.core.subscription_count(), 1U);
+  // Proxies assert nobody within a dialog.
+  world.give(edge_hop, watch_text(world, "bob", "sip:bob@ims.example"));
+  const std::string own = world.take().at(0).value("To");
+  std::string again = watch_text(world, "bob", "sip:bob@ims.example");
+  again.replace(again.find("To: <sip:bob@ims.example>"), 25, "To: " + own);
+  again.replace(again.find("CSeq: 1"), 7, "CSeq: 2");
+  again.erase(again.find("P-Asserted-Identity"), again.find("Contact: ") - again.find("P-Asserted-Identity"));
+  again.erase(again.find("Route: "), again.find("Max-Forwards") - again.find("Route: "));
+  world.give(edge_hop, again);
+  EXPECT_EQ(world.take().at(0).status(), 200);
 }
 
 }  // namespace

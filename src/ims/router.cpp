@@ -11,6 +11,8 @@ namespace {
 
 using sip::HeaderName;
 
+constexpr std::uint16_t port_default = 5060;
+
 bool starts_dialog(const sip::Message& request) {
   const auto address = sip::to(request);
   if (!address || address->tag()) return false;
@@ -69,6 +71,27 @@ std::optional<std::string> Router::originator(const sip::Message& request, const
   }
   const auto address = sip::from(request);
   return address ? public_identity(address->uri) : std::nullopt;
+}
+
+// TS 24.229 section 5.4.2.1.1. What a proxy forwards for a user comes by our Service-Route and asserts one of
+// the user's identities, which all have a user part; what it asks for itself has neither.
+std::expected<Watcher, Refusal> Router::watcher(const sip::Message& request, const sip::Hop& from) const {
+  if (!is_edge(from)) return refused(403);
+  const auto routes = read_routes(request);
+  if (!routes) return std::unexpected(routes.error());
+  if (settings_.trusts(from)) {
+    const auto asserted = sip::first_name_addr(request, HeaderName::p_asserted_identity);
+    if (!asserted) return refused(403, "Not Asserted");
+    const sip::Uri& uri = asserted->uri;
+    if (uri.is_sip() && !uri.has_user()) {
+      if (routes->is_originating) return refused(403);
+      return Watcher{.identity = "sip:" + sip::to_lower(uri.host()) + ':' +
+                                 std::to_string(uri.port().value_or(port_default)),
+                     .is_node = true};
+    }
+  }
+  if (const auto checked = check_originator(request, from); !checked) return std::unexpected(checked.error());
+  return Watcher{.identity = *originator(request, from)};
 }
 
 std::expected<NextHop, Refusal> Router::route(const sip::Message& request, const sip::Hop& from,

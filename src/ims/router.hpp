@@ -26,6 +26,13 @@ struct NextHop {
   std::uint64_t binding = 0;  // the callee's, where it was chosen here
 };
 
+// Of the reg event package.
+struct Watcher {
+  std::string identity{};  // of a node its URI, "sip:epcscf.ims.example:5070"; of a user an IMPU
+  bool is_node = false;
+  bool operator==(const Watcher&) const = default;
+};
+
 class Router {
  public:
   // All of them outlive the router.
@@ -44,16 +51,14 @@ class Router {
   // Whose request it is: P-Asserted-Identity of a trusted node, else From.
   [[nodiscard]] std::optional<std::string> originator(const sip::Message& request,
                                                       const sip::Hop& from) const;
-  // Who watches registrations: a trusted node that asks for itself, "sip:epcscf.ims.example:5070", or a user
-  // who is registered and asks through a proxy of its own. Users never look like nodes.
-  [[nodiscard]] std::expected<std::string, Refusal> watcher(const sip::Message& request,
-                                                            const sip::Hop& from) const;
+  // Who would watch a registration. From a trusted node P-Asserted-Identity alone says so.
+  [[nodiscard]] std::expected<Watcher, Refusal> watcher(const sip::Message& request,
+                                                        const sip::Hop& from) const;
   [[nodiscard]] std::optional<Subscriber> find_callee(const sip::Uri& target) const;
 
  private:
   struct Routes;
   [[nodiscard]] std::expected<Routes, Refusal> read_routes(const sip::Message& request) const;
-  [[nodiscard]] std::optional<std::string> node(const sip::Message& request, const sip::Hop& from) const;
   [[nodiscard]] std::expected<void, Refusal> check_originator(const sip::Message& request,
                                                               const sip::Hop& from) const;
   [[nodiscard]] std::expected<NextHop, Refusal> route_to_callee(const sip::Message& request,

@@ -25,9 +25,9 @@ struct CoreLimits {
   std::size_t bindings_max = 8;             // of one private identity; the oldest gives way to one more
   std::size_t path_max = 8;                 // proxies between us and a contact
   std::size_t subscriptions_max = 200'000;  // to the reg event package
-  std::size_t subscriptions_per_registration_max = 8;  // the oldest gives way to one more
-  std::size_t route_set_max = 8;                       // of a subscription's dialog
-  std::size_t nonces_max = 8;                          // in use by one private identity at a time
+  std::size_t subscriptions_per_watcher_max = 8;  // of one registration; its oldest gives way to one more
+  std::size_t route_set_max = 8;                  // of a subscription's dialog
+  std::size_t nonces_max = 8;                     // in use by one private identity at a time
 };
 
 struct Settings {
