@@ -16,6 +16,7 @@ using sip::HeaderName;
 
 constexpr std::chrono::seconds expires_default{3761};  // RFC 3680 section 4.3
 constexpr std::string_view contact_user = "reg-event";
+constexpr std::size_t notify_bytes_max = 65'507;  // of a datagram over IPv4
 
 std::string dialog_key(std::string_view call_id, std::string_view local_tag) {
   return std::string{call_id} + '\n' + std::string{local_tag};
@@ -184,11 +185,15 @@ void RegEvents::notify(SubscriptionId id, const Registration* registration, cons
       .add(HeaderName::contact, '<' + settings_.own_uri(contact_user) + '>')
       .add(HeaderName::event, "reg" + subscription.event_id)
       .add(HeaderName::subscription_state, state);
-  notifies_.push_back({.subscription = id,
-                       .to = subscription.next,
-                       .text = request.finish("application/reginfo+xml",
-                                              format_reg_info(subscription.version++, subscription.impus,
-                                                              registration, ended, now))});
+  // What does not fit says less, but never nothing: it may be the last.
+  std::string text;
+  const std::uint32_t version = subscription.version++;
+  for (const RegInfoDetail detail : reg_info_details) {
+    const std::string xml = format_reg_info(version, subscription.impus, registration, ended, detail, now);
+    text = sip::Writer{request}.finish("application/reginfo+xml", xml);
+    if (text.size() <= std::min(settings_.limits.message.message_bytes_max, notify_bytes_max)) break;
+  }
+  notifies_.push_back({.subscription = id, .to = subscription.next, .text = std::move(text)});
   if (reason != EndReason::none) forget(id);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // RegEvents is the notifier of the reg event package (RFC 3680 over RFC 6665): subscriptions to
-// registrations, and a NOTIFY with full state after each change. Always full, so that a lost one is made good
-// by the next.
+// registrations, and a NOTIFY with full state after each change, so that a lost one is made good by the next.
+// Where full state fits into no message, one with what has ended.
 
 #include <cstdint>
 #include <deque>

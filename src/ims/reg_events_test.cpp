@@ -159,6 +159,59 @@ TEST(RegEvents, LiveNoLongerThanARegistrationWhereThereIsNone) {
   EXPECT_EQ(world.core.subscription_count(), 0U);
 }
 
+TEST(RegEvents, TellOfAContactsParametersThoseThatNameTheBinding) {
+  World world;
+  world.register_with_password(
+      {.contact = "<sip:alice@a1.invalid>;x=\"&&&\";reg-id=1;+sip.instance=\"<urn:uuid:1>\";q=0.5"},
+      "alice secret");
+  const std::string xml = subscribe(world).notify.text;
+  EXPECT_NE(xml.find("<unknown-param name=\"reg-id\">1<"), std::string::npos);
+  EXPECT_NE(xml.find("<unknown-param name=\"+sip.instance\">"), std::string::npos);
+  EXPECT_EQ(xml.find("name=\"x\""), std::string::npos);
+  EXPECT_EQ(xml.find("name=\"q\""), std::string::npos);
+}
+
+// Eight contacts of 32 identities, with all that a client may write, are a megabyte.
+TEST(RegEvents, ThatFitIntoNoMessageSayWhatHasEnded) {
+  World world;
+  auto alice = *world.subscribers.find_private("alice@ims.example");
+  for (int i = 1; i < 32; ++i) alice.impus.push_back("sip:alice" + std::to_string(i) + "@ims.example");
+  world.subscribers.add(alice);
+  const auto contact = [](int i) {
+    return "<sip:alice@" + std::to_string(i) + ".invalid;x=" + std::string(900, '&') + '>';
+  };
+  const auto enroll = [&](int i, std::string_view rows = "Expires: 3600\r\n") {
+    const std::string call_id = std::to_string(i) + std::string(900, '<');
+    const Sent challenge = world.ask(edge_hop, world.register_text({.call_id = call_id}));
+    world.give(edge_hop, world.register_text(
+                             {.authorization = World::answer(challenge, "alice@ims.example", "alice secret"),
+                              .contact = contact(i),
+                              .rows = std::string{rows},
+                              .call_id = call_id}));
+    return world.take();
+  };
+  for (int i = 0; i < 8; ++i) ASSERT_EQ(enroll(i).at(0).status(), 200);
+  const Subscribed first = subscribe(world);
+  EXPECT_NE(first.notify.text.find("state=\"partial\""), std::string::npos);
+  EXPECT_NE(first.notify.text.find("state=\"active\""), std::string::npos);
+  world.give(edge_hop, test::response_to(first.notify, 200));
+  // One of them ends.
+  const auto sent = enroll(3, "Expires: 0\r\n");
+  ASSERT_EQ(sent.size(), 2U);
+  const std::string& one = sent[1].text;
+  EXPECT_NE(one.find("state=\"partial\""), std::string::npos);
+  EXPECT_NE(one.find("aor=\"sip:alice31@ims.example\""), std::string::npos);
+  EXPECT_EQ(one.find("<contact"), one.rfind("<contact"));
+  EXPECT_NE(one.find("state=\"terminated\" event=\"unregistered\""), std::string::npos);
+  EXPECT_NE(one.find("<uri>sip:alice@3.invalid;"), std::string::npos);
+  world.give(edge_hop, test::response_to(sent[1], 200));
+  // And all the others.
+  EXPECT_TRUE(world.core.deregister("alice@ims.example", ContactEvent::rejected, world.now));
+  const Sent last = world.take_one();
+  EXPECT_EQ(last.value("Subscription-State"), "terminated;reason=noresource");
+  EXPECT_NE(last.text.find("state=\"terminated\" event=\"rejected\""), std::string::npos);
+}
+
 // As the eP-CSCF forwards it: by the Service-Route, with its user's identity.
 std::string watch_text(World& world, std::string_view user, std::string_view target,
                        const sip::Hop& edge = edge_hop) {

@@ -151,6 +151,9 @@ std::expected<void, Refusal> Registrar::add_contact(const sip::Message& request,
   };
   like.contact = contact.uri_text;
   like.params = params_without_expires(contact.params);
+  // All of them stand in each 200, and in documents of registration events once for each identity of the set.
+  if (like.contact.size() + like.params.size() > settings_.limits.contact_bytes_max)
+    return std::unexpected(Refusal{.status_code = 400, .reason = "Contact Too Long"});
   like.instance = text("+sip.instance");
   like.reg_id = text("reg-id");
   // RFC 5626 section 6: without an instance, or without outbound on both sides, reg-id is ignored.

@@ -74,6 +74,17 @@ TEST(Registrar, KeepsContactsThatCanBeCalledAlone) {
             "<sip:+1972555@gw.example;unknown>;unknown=1;expires=3600");
 }
 
+TEST(Registrar, RefusesAContactThatIsTooLong) {
+  World world;
+  const std::string uri = "sip:alice@a1.invalid;transport=ws";
+  const auto padded = [&](std::size_t size) {
+    return '<' + uri + ">;x=\"" + std::string(size - uri.size() - 5, '&') + '"';
+  };
+  const Sent refused = world.register_with_password({.contact = padded(1025)}, secret);
+  EXPECT_TRUE(refused.text.starts_with("SIP/2.0 400 Contact Too Long\r\n"));
+  EXPECT_EQ(world.register_with_password({.contact = padded(1024)}, secret).status(), 200);
+}
+
 TEST(Registrar, RefusesAWrongPasswordAnUnknownUserAndABarredOneAlike) {
   World world;
   auto barred = *world.subscribers.find_private("carol@ims.example");

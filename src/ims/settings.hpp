@@ -23,6 +23,7 @@ struct CoreLimits {
   std::size_t hops_max = 10'000;            // peers that are remembered; a stranger gives way to one more
   std::size_t registrations_max = 200'000;  // private identities at a time
   std::size_t bindings_max = 8;             // of one private identity; the oldest gives way to one more
+  std::size_t contact_bytes_max = 1024;     // of a Contact: its URI and parameters
   std::size_t path_max = 8;                 // proxies between us and a contact
   std::size_t subscriptions_max = 200'000;  // to the reg event package
   std::size_t subscriptions_per_watcher_max = 8;  // of one registration; its oldest gives way to one more
