@@ -4,7 +4,6 @@
 
 #include "epcscf/bindings.hpp"
 #include "epcscf/identities.hpp"
-#include "epcscf/reginfo.hpp"
 #include "sip/headers.hpp"
 #include "sip/text.hpp"
 #include "sip/writer.hpp"
@@ -18,6 +17,8 @@ using std::chrono::seconds;
 constexpr seconds expires_asked{600'000};  // TS 24.229 section 5.2.3
 constexpr seconds retry_default{60};       // a core that was silent, or has ended the subscription
 constexpr seconds retry_soon{2};
+constexpr seconds overtaking{2};  // a NOTIFY before the answer to the REGISTER that it follows from
+constexpr seconds recheck_after_min{30};
 
 // TS 24.229 section 5.1.1.4.1, for subscriptions too: 600 s before, or at half time.
 seconds refresh_after(seconds granted) {
@@ -65,11 +66,18 @@ void RegEvents::on_registered(const Registration& registration, Now now) {
   held_.insert_or_assign(registration.id, identity);
   const auto [entry, is_new] = by_identity_.try_emplace(identity);
   Subscription& subscription = entry->second;
-  subscription.holders.insert(registration.id);
-  if (!is_new && !subscription.is_refused) return;
-  subscription.identity = identity;
-  subscription.uri = registration.impu_uris.front();
-  start_over(subscription, Duration::zero(), now);
+  const auto lifetime = std::chrono::floor<seconds>(registration.expires_at - now.mono);
+  subscription.holders.insert_or_assign(registration.id, lifetime);
+  if (is_new || subscription.is_refused) {
+    subscription.identity = identity;
+    subscription.uri = registration.impu_uris.front();
+    return start_over(subscription, Duration::zero(), now);
+  }
+  // RFC 3680 section 4.7: a NOTIFY follows. One refresh where it does not, for some cores never send any.
+  const bool is_told = subscription.heard_at && *subscription.heard_at + overtaking >= now.mono;
+  if (!is_told && !subscription.doubt_at)
+    subscription.doubt_at = now.mono + board_.settings.reg_event_patience;
+  plan_refresh(subscription);
 }
 
 void RegEvents::on_ending(RegistrationId id, Now now) {
@@ -96,6 +104,9 @@ void RegEvents::start_over(Subscription& subscription, Duration after, Now now) 
   subscription.remote_target = subscription.uri;
   subscription.routes.clear();
   subscription.version.reset();
+  subscription.asked.reset();
+  subscription.heard_at.reset();
+  subscription.renew_at.reset();
   by_call_id_.emplace(subscription.call_id, subscription.identity);
   if (after > Duration::zero())
     plan(subscription, now.mono + after);
@@ -131,6 +142,8 @@ void RegEvents::subscribe(Subscription& subscription, seconds expires, Now now) 
       .add(HeaderName::p_asserted_identity, own)
       .add(HeaderName::p_charging_vector, board_.make_charging_vector());
   const auto sent = board_.layer.send_request(writer.finish(), board_.flow_to(hop), now);
+  subscription.renew_at.reset();
+  subscription.doubt_at.reset();
   plan(subscription, now.mono + retry_default);
   if (!sent) return;
   subscription.asked = *sent;
@@ -141,6 +154,21 @@ void RegEvents::plan(Subscription& subscription, std::optional<Instant> at) {
   if (subscription.again_at) alarms_.erase({*subscription.again_at, subscription.identity});
   subscription.again_at = at;
   if (at) alarms_.emplace(*at, subscription.identity);
+}
+
+// At the latest as soon as the registrations themselves are refreshed, so that a core that has forgotten the
+// subscription does not let them outlive their end.
+void RegEvents::note_sign_of_life(Subscription& subscription, Now now) {
+  seconds shortest = expires_asked;
+  for (const auto& [id, lifetime] : subscription.holders) shortest = std::min(shortest, lifetime);
+  subscription.recheck_at = now.mono + std::max(refresh_after(shortest), recheck_after_min);
+}
+
+void RegEvents::plan_refresh(Subscription& subscription) {
+  if (!subscription.renew_at) return;
+  Instant at = std::min(*subscription.renew_at, subscription.recheck_at);
+  if (subscription.doubt_at) at = std::min(at, *subscription.doubt_at);
+  plan(subscription, at);
 }
 
 void RegEvents::drop(std::string_view identity) {
@@ -176,7 +204,9 @@ bool RegEvents::on_core_answer(sip::ClientId id, const sip::Message& response, N
   if (response.status_code() < 300) {
     learn_dialog(subscription, response, true);
     const seconds granted{sip::expires(response).value_or(static_cast<std::uint32_t>(expires_asked.count()))};
-    plan(subscription, now.mono + std::max(refresh_after(granted), seconds{1}));
+    subscription.renew_at = now.mono + std::max(refresh_after(granted), seconds{1});
+    note_sign_of_life(subscription, now);
+    plan_refresh(subscription);
   } else if (response.status_code() == 481 && !subscription.core_tag.empty()) {
     start_over(subscription, retry_soon, now);    // RFC 6665 section 4.1.2.2
   } else if (is_final(response.status_code())) {  // asked again by the next registration
@@ -211,41 +241,43 @@ std::optional<std::vector<RegistrationId>> RegEvents::on_notify(sip::ServerId id
   Subscription& subscription = by_identity_.find(known->second)->second;
   if (to->tag() != subscription.own_tag) return std::nullopt;
   learn_dialog(subscription, notify, false);
+  // RFC 6665 section 4.2.2: who is refused a NOTIFY may forget the subscription, so another one is made.
+  const auto refuse = [&](std::string_view reason) {
+    board_.answer(id, notify, 400, now, reason);
+    start_over(subscription, retry_default, now);
+    return std::vector<RegistrationId>{};
+  };
   const auto state = sip::subscription_state(notify);
-  if (!state) {
-    board_.answer(id, notify, 400, now, "Subscription-State is missing");
-    return std::vector<RegistrationId>{};
-  }
-  bool is_read = true;
-  std::uint64_t version = 0;
-  const std::string_view body = notify.body().value_or("");
-  std::vector<RegistrationId> ended = find_ended(subscription, body, is_read, version);
-  if (!is_read) {
-    board_.report_bad({}, BadMessage::bad_reginfo, 400);
-    board_.answer(id, notify, 400, now, "Malformed registration information");
-    return std::vector<RegistrationId>{};
-  }
-  // RFC 3680 section 5.1: older than what is known. A NOTIFY without a body has none.
-  if (!body.empty()) {
-    if (subscription.version && version < *subscription.version) ended.clear();
-    subscription.version = std::max(subscription.version.value_or(version), version);
+  if (!state) return refuse("Subscription-State is missing");
+  subscription.heard_at = now.mono;
+  subscription.doubt_at.reset();
+  std::vector<RegistrationId> ended;
+  // A NOTIFY without a body tells of nothing.
+  if (const std::string_view body = notify.body().value_or(""); !body.empty()) {
+    const auto info = parse_reginfo(body, board_.settings.limits);
+    if (!info) {
+      board_.report_bad({}, BadMessage::bad_reginfo, 400);
+      return refuse("Malformed registration information");
+    }
+    // RFC 3680 section 5.1: older than what is known, or partial with something missing before it.
+    const std::uint64_t known_version = subscription.version.value_or(info->version);
+    if (info->version >= known_version) ended = find_ended(subscription, *info);
+    if (!info->is_full && info->version > known_version + 1) subscription.doubt_at = now.mono;
+    subscription.version = std::max(known_version, info->version);
   }
   board_.answer(id, notify, 200, now);
+  note_sign_of_life(subscription, now);
+  plan_refresh(subscription);
   if (state->is("terminated")) start_over(subscription, retry_default, now);
   return ended;
 }
 
-std::vector<RegistrationId> RegEvents::find_ended(const Subscription& subscription, std::string_view body,
-                                                  bool& is_read, std::uint64_t& version) const {
+std::vector<RegistrationId> RegEvents::find_ended(const Subscription& subscription,
+                                                  const Reginfo& info) const {
   std::vector<RegistrationId> ended;
-  if (body.empty()) return ended;
-  const auto info = parse_reginfo(body, board_.settings.limits);
-  is_read = info.has_value();
-  if (!info) return ended;
-  version = info->version;
-  for (const ReginfoRegistration& told : info->registrations) {
+  for (const ReginfoRegistration& told : info.registrations) {
     const std::string aor = canonical_identity(told.aor);
-    for (const RegistrationId holder : subscription.holders) {
+    for (const auto& [holder, lifetime] : subscription.holders) {
       const Registration& registration = *registrations_.find(holder);
       if (registration.impus.empty()) continue;
       if (registration.key.aor != aor && registration.impus.front() != aor) continue;

@@ -1,7 +1,8 @@
 #pragma once
 // The eP-CSCF as subscriber to the core's registration events (RFC 3680, TS 24.229 section 5.2.3): one
 // subscription per default identity, as long as somebody is registered under it. What it learns ends
-// registrations; that it cannot subscribe hurts none.
+// registrations; that it cannot subscribe hurts none. A core that was restarted has forgotten the
+// subscription and says nothing, so it is asked where it should have spoken.
 
 #include <cstdint>
 #include <map>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "epcscf/reginfo.hpp"
 #include "epcscf/registrations.hpp"
 #include "epcscf/switchboard.hpp"
 #include "sip/message.hpp"
@@ -50,20 +52,27 @@ class RegEvents {
     std::vector<std::string> routes{};  // of the dialog
     std::uint32_t number = 0;           // CSeq
     std::optional<std::uint64_t> version{};
-    std::set<RegistrationId> holders{};
-    std::optional<Instant> again_at{};  // refresh, or the next attempt
+    std::map<RegistrationId, std::chrono::seconds> holders{};  // and what each was granted last
+    std::optional<Instant> again_at{};                         // refresh, or the next attempt
+    // While the core has taken it and no SUBSCRIBE is under way: when it is refreshed for what was granted,
+    // for the time that the core was not heard, and for a NOTIFY that did not come.
+    std::optional<Instant> renew_at{};
+    Instant recheck_at{};
+    std::optional<Instant> doubt_at{};
+    std::optional<Instant> heard_at{};  // the last NOTIFY
     std::optional<sip::ClientId> asked{};
     bool is_refused = false;  // for good: there is no subscription, until somebody registers again
   };
 
   void subscribe(Subscription& subscription, std::chrono::seconds expires, Now now);
   void plan(Subscription& subscription, std::optional<Instant> at);
+  void plan_refresh(Subscription& subscription);
   void start_over(Subscription& subscription, Duration after, Now now);
   void drop(std::string_view identity);
   void learn_dialog(Subscription& subscription, const sip::Message& message, bool is_answer);
+  void note_sign_of_life(Subscription& subscription, Now now);
   [[nodiscard]] std::vector<RegistrationId> find_ended(const Subscription& subscription,
-                                                       std::string_view body, bool& is_read,
-                                                       std::uint64_t& version) const;
+                                                       const Reginfo& info) const;
 
   Switchboard& board_;
   Registrations& registrations_;

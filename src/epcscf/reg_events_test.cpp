@@ -207,6 +207,111 @@ TEST(RegEvents, AreRefreshedBeforeTheyEnd) {
   EXPECT_NE(value(world.take_core("SUBSCRIBE"), "Call-ID"), value(world.subscription, "Call-ID"));
 }
 
+// A core that was restarted knows the subscription no more, and says nothing.
+TEST(RegEvents, ACoreThatDoesNotTellOfARegistrationIsAskedWhetherItKnowsThem) {
+  EventWorld world;
+  world.accept("600000");
+  world.enroll();
+  world.advance(seconds{10} - milliseconds{1});
+  EXPECT_TRUE(world.to_core.empty());
+  world.advance(milliseconds{1});
+  const std::string refresh = world.take_core("SUBSCRIBE");
+  EXPECT_EQ(value(refresh, "Call-ID"), value(world.subscription, "Call-ID"));
+  EXPECT_EQ(value(refresh, "CSeq"), "2 SUBSCRIBE");
+  world.answer_core(refresh, 481);
+  world.advance(seconds{2});
+  world.subscription = world.take_core("SUBSCRIBE");
+  EXPECT_EQ(value(world.subscription, "CSeq"), "3 SUBSCRIBE");
+  EXPECT_FALSE(holds(value(world.subscription, "To"), ";tag="));
+  world.accept();
+  world.notify(EventWorld::info("terminated", "terminated"));
+  EXPECT_EQ(world.proxy.counters().registrations_active, 0U);
+}
+
+TEST(RegEvents, ACoreThatNeverTellsIsAskedOnceForEachRegistration) {
+  EventWorld world;
+  world.accept("600000");
+  for (int i = 0; i < 3; ++i) world.enroll();
+  world.advance(seconds{10});
+  world.answer_core(world.take_core("SUBSCRIBE"), 200, "Expires: 600000\r\n");
+  EXPECT_TRUE(world.to_core.empty());
+  world.advance(seconds{299});
+  EXPECT_TRUE(world.to_core.empty());
+  world.enroll();
+  world.advance(seconds{1});
+  EXPECT_EQ(world.to_core.size(), 1U);  // the refresh for the time that nothing was heard
+}
+
+TEST(RegEvents, ACoreThatTellsIsNotAsked) {
+  EventWorld world;
+  world.accept("600000");
+  world.enroll();
+  world.advance(seconds{9});
+  world.notify(EventWorld::info("active", "active"));
+  EXPECT_EQ(status(world.take_core()), 200);
+  world.advance(seconds{20});
+  EXPECT_TRUE(world.to_core.empty());
+  // The NOTIFY may overtake the answer to the REGISTER.
+  world.notify(EventWorld::info("active", "active", 2));
+  EXPECT_EQ(status(world.take_core()), 200);
+  world.enroll();
+  world.advance(seconds{20});
+  EXPECT_TRUE(world.to_core.empty());
+}
+
+TEST(RegEvents, AreRefreshedNoLaterThanTheRegistrationUnlessTheCoreIsHeard) {
+  EventWorld world;
+  world.accept("600000");
+  world.advance(seconds{200});
+  world.notify(EventWorld::info("active", "active"));
+  EXPECT_EQ(status(world.take_core()), 200);
+  world.advance(seconds{299});
+  EXPECT_TRUE(world.to_core.empty());
+  world.advance(seconds{1});
+  EXPECT_EQ(value(world.take_core("SUBSCRIBE"), "CSeq"), "2 SUBSCRIBE");
+}
+
+// Who is refused a NOTIFY may forget the subscription.
+TEST(RegEvents, AreMadeAgainWhereADocumentCannotBeRead) {
+  for (const char* body : {"<!DOCTYPE a><reginfo/>", ""}) {
+    EventWorld world;
+    world.accept();
+    if (*body == '\0')
+      world.notify(EventWorld::info("active", "active"), "\"");
+    else
+      world.notify(body);
+    EXPECT_EQ(status(world.take_core()), 400);
+    world.advance(seconds{60});
+    const std::string again = world.take_core("SUBSCRIBE");
+    EXPECT_NE(value(again, "Call-ID"), value(world.subscription, "Call-ID"));
+    world.subscription = again;
+    world.accept();
+    world.notify(EventWorld::info("terminated", "terminated"));
+    EXPECT_EQ(world.proxy.counters().registrations_active, 0U);
+  }
+}
+
+TEST(RegEvents, MayBePartialAndThenHaveNoGaps) {
+  EventWorld world;
+  world.accept("600000");
+  world.connect(bob_flow);
+  world.enroll({.instance = "urn:uuid:2", .contact = "<sip:alice@second.invalid;transport=ws>"}, bob_flow);
+  const auto partial = [](std::string info) { return info.replace(info.find("\"full\""), 6, "\"partial\""); };
+  world.notify(EventWorld::info("active", "active"));
+  world.notify(partial(EventWorld::info("active", "terminated", 2, "sip:alice@second.invalid;transport=ws")));
+  EXPECT_EQ(world.proxy.counters().registrations_active, 1U);
+  world.to_core.clear();
+  world.advance(milliseconds{1});
+  EXPECT_TRUE(world.to_core.empty());
+  world.notify(
+      partial("<reginfo version=\"4\" state=\"full\"><registration aor=\"sip:alice@ims.example\" id=\"1\" "
+              "state=\"active\"/></reginfo>"));
+  EXPECT_EQ(status(world.take_core()), 200);
+  world.advance(milliseconds{1});
+  EXPECT_EQ(value(world.take_core("SUBSCRIBE"), "CSeq"), "2 SUBSCRIBE");
+  EXPECT_EQ(world.proxy.counters().registrations_active, 1U);
+}
+
 TEST(RegEvents, AreGivenUpWithTheLastRegistration) {
   EventWorld world;
   world.accept();

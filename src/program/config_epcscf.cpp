@@ -280,6 +280,7 @@ void read_epcscf(TableReader table, Config& config, const std::filesystem::path&
   table.seconds("flow_timer_seconds", proxy.flow_timer, 0, 3600);
   read_milliseconds(table, "push_patience_milliseconds", proxy.push_patience, 10, 10'000);
   table.boolean("reg_event", proxy.has_reg_event);
+  table.seconds("reg_event_patience_seconds", proxy.reg_event_patience, 1, 3600);
   read_provisioning(table.sub_table("credentials"), epcscf, config);
   read_token_section(table.sub_table("tokens"), epcscf, folder, secrets, problems);
   read_limits(table.sub_table("limits"), epcscf);

@@ -115,7 +115,8 @@ std::string format_epcscf(const EpcscfConfig& epcscf) {
       .add("flow_grace_seconds", std::chrono::floor<std::chrono::seconds>(proxy.flow_grace))
       .add("flow_timer_seconds", proxy.flow_timer)
       .add("push_patience_milliseconds", milliseconds_of(proxy.push_patience))
-      .add("reg_event", proxy.has_reg_event);
+      .add("reg_event", proxy.has_reg_event)
+      .add("reg_event_patience_seconds", proxy.reg_event_patience);
   Lines credentials{"epcscf.credentials"};
   credentials.add("sources", names_of(epcscf.sources))
       .add("uris", epcscf.uris)
