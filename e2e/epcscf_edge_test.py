@@ -38,8 +38,17 @@ HOSTILE = [
 
 def bad_messages(server):
     """How many messages were refused or dropped so far, by reason."""
+    return counts_by_reason(server, "turnpike_epcscf_bad_messages_total")
+
+
+def flow_ends(server):
+    """How many connections of WICs have ended so far, by reason."""
+    return counts_by_reason(server, "turnpike_epcscf_flows_ended_total")
+
+
+def counts_by_reason(server, name):
     metrics = server.admin("stats", "--metrics").out
-    found = re.findall(r'(?m)^turnpike_epcscf_bad_messages_total\{reason="(\w+)"\} (\d+)$', metrics)
+    found = re.findall(rf'(?m)^{name}\{{reason="(\w+)"\}} (\d+)$', metrics)
     return {reason: int(count) for reason, count in found}
 
 
@@ -194,6 +203,7 @@ class Edges(world.Case):
         self.register(good)
 
     def test_closes_what_is_no_websocket_message(self):
+        before = flow_ends(self.server)
         for name, data, opcode, code in (
             ("larger than any message", b"R" * 200_000, websocket.TEXT, 1009),
             ("a text that is no UTF-8", b"REGISTER \xff\xfe", websocket.TEXT, 1007),
@@ -204,6 +214,11 @@ class Edges(world.Case):
                     stranger.send_frame(data, opcode)
                     stranger.receive(5)
                 self.assertEqual(closed.exception.code, code)
+        # Whoever does not hang up has no flow any longer all the same, and is counted as what they did.
+        world.eventually(lambda: sum(flow_ends(self.server).values()) >= sum(before.values()) + 2, 15, 0.2)
+        after = flow_ends(self.server)
+        self.assertEqual({reason: count - before[reason] for reason, count in after.items() if count != before[reason]},
+                         {"message_too_large": 1, "not_websocket": 1})  # fmt: skip
 
     def test_takes_a_message_in_pieces_and_answers_a_ping(self):
         agent = self.wic()

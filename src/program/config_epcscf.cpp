@@ -134,7 +134,7 @@ std::string uri_of_own_core(const ImsConfig& ims, const std::vector<SipListener>
 // Not sips: and no other transport: it would go over UDP, in the clear.
 bool is_spoken(const sip::Uri& uri) {
   const std::string_view transport = uri.params().value("transport").value_or("udp");
-  return uri.scheme() == sip::Uri::Scheme::sip &&
+  return uri.scheme() == sip::Scheme::sip &&
          (sip::equal_ignoring_case(transport, "udp") || sip::equal_ignoring_case(transport, "tcp"));
 }
 

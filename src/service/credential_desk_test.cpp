@@ -268,8 +268,8 @@ TEST(CredentialDesk, SaysWhatIsWrongWithARequest) {
   EXPECT_EQ(world.ask("GET", "/v1/credentials:batch").status, 405U);
   for (const char* body :
        {"", "[]", "{", "{}", R"({"expires_at":"soon"})", R"({"expires_at":-1})",
-        R"({"expires_at":4000000000,"key_md5":"xyz"})", R"({"expires_at":4000000000,"key_md5":"00"})",
-        R"({"expires_at":4000000000,"policy":7})", R"({"expires_at":4000000000,"username":"carol"})",
+        R"({"expires_at":4000000000,"key_md5":"xyz"})", R"({"expires_at":4000000000,"policy":7})",
+        R"({"expires_at":4000000000,"username":"carol"})",
         R"({"expires_at":4000000000,"policy":{"allowed_peers":["nowhere"]}})"})
     EXPECT_EQ(world.ask("PUT", "/v1/credentials/bob", body).status, 400U) << body;
   EXPECT_EQ(world.ask("PUT", "/v1/credentials/bob", R"({"expires_at":4000000000})").status, 422U);
@@ -284,7 +284,10 @@ TEST(CredentialDesk, SaysWhatIsWrongWithARequest) {
                            R"({"changes":[{"op":"revoke","by":"kid","value":"x"}]})"})
     EXPECT_EQ(world.ask("POST", "/v1/credentials:batch", body).status, 400U) << body;
   EXPECT_EQ(world.ask("PUT", "/v1/credentials", "{}").status, 400U);
-  EXPECT_EQ(world.store.applied, 1U);  // the one without a key, which the store refused
+  for (const char* body :
+       {R"({"expires_at":4000000000,"key_md5":"00"})", R"({"expires_at":4000000000,"key_sha256":"00"})"})
+    EXPECT_EQ(world.ask("PUT", "/v1/credentials/bob", body).status, 422U) << body;
+  EXPECT_EQ(world.store.applied, 3U);  // those without a key of the right size, which the store refused
 }
 
 TEST(CredentialDesk, RepeatsNoKeyInWhatItSays) {

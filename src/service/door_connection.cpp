@@ -411,6 +411,9 @@ void WebSocketConnection::on_sweep(Instant now) {
     if (now >= deadline_) finish();
     return;
   }
+  // Beast has ended it, and waits for the client to go.
+  const auto finishes_since = wire().finishes_since();
+  if (finishes_since && now >= *finishes_since + limits().close_timeout) return wire().close();
   // A client may talk on and read nothing: then it is never silent.
   if (is_stuck(now)) return end(DoorEnd::slow);
   const Duration silence = now - heard_at_;

@@ -70,13 +70,13 @@ Wire::Outcome Wire::try_tls_write(const void* from, std::size_t size) {
 }
 
 Wire::Outcome Wire::try_finish() {
-  if (!has_said_goodbye_) {
-    has_said_goodbye_ = true;
+  if (!finishes_since_) {
+    finishes_since_ = read_clocks().mono;
     ERR_clear_error();
     if (ssl_ && SSL_is_init_finished(ssl_.get()) == 1) (void)SSL_shutdown(ssl_.get());
     Outcome outcome;
     socket_.shutdown(asio::socket_base::shutdown_send, outcome.error);
-    if (outcome.error) return outcome;
+    if (outcome.error) return {};
   }
   std::array<char, 4096> unread;
   // Bounded, so that a client that goes on sending keeps nobody else waiting.
@@ -84,8 +84,10 @@ Wire::Outcome Wire::try_finish() {
   for (int read = 0; read < reads_max; ++read) {
     Outcome outcome;
     outcome.count = socket_.read_some(asio::buffer(unread), outcome.error);
-    if (outcome.error == asio::error::eof) return {};
-    if (outcome.error) return settle(outcome, Wait::wait_read);
+    if (!outcome.error) continue;
+    // However the other side goes: what ended the connection is what came before.
+    const Outcome settled = settle(outcome, Wait::wait_read);
+    return settled.wants ? settled : Outcome{};
   }
   return {.wants = Wait::wait_read};
 }

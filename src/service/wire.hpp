@@ -34,6 +34,8 @@ class Wire {
   [[nodiscard]] bool start_tls(SSL_CTX& context);
   [[nodiscard]] bool is_secure() const { return ssl_ != nullptr; }
   TcpSocket& socket() { return socket_; }
+  // When it began to wait for the other side to go.
+  [[nodiscard]] std::optional<Instant> finishes_since() const { return finishes_since_; }
   auto get_executor() -> executor_type { return socket_.get_executor(); }  // as Asio calls it
   void close();
 
@@ -127,7 +129,7 @@ class Wire {
   TcpSocket socket_;
   std::unique_ptr<SSL, FreeSsl> ssl_{};
   bool is_drained_ = false;  // as far as one can tell; a wait is told of what has come meanwhile
-  bool has_said_goodbye_ = false;
+  std::optional<Instant> finishes_since_{};
 };
 
 // What Beast looks for by argument: the end of a WebSocket connection, and its end in haste.
