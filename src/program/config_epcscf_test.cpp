@@ -79,12 +79,17 @@ TEST(ConfigOfControlPlane, IsPrintedAsItCanBeRead) {
 }
 
 TEST(ConfigOfControlPlane, SaysWhatIsWrong) {
+  const std::string core_allowed =
+      "the sip: URI of the I-CSCF, over udp or tcp, such as \"sip:127.0.0.1:5070\" or "
+      "\"sip:icscf.ims.example;transport=tcp\"";
   EXPECT_EQ(problems_after("[epcscf]\nlisten = [\"http:1\"]\ncore = \"sip:127.0.0.1\"\n"),
             (Lines{"t.toml:8: epcscf.listen: found \"http:1\", allowed: \"wss:ADDRESS:PORT\", such as "
                    "\"wss:0.0.0.0:8443\", or \"ws:...\""}));
   EXPECT_EQ(problems_after("[epcscf]\nlisten = [\"ws:127.0.0.1:80\"]\n"),
-            (Lines{"t.toml:7: epcscf.core: missing, allowed: the SIP URI of the I-CSCF, such as "
-                   "\"sip:127.0.0.1:5070\" or \"sip:icscf.ims.example;transport=tcp\""}));
+            (Lines{"t.toml:7: epcscf.core: missing, allowed: " + core_allowed}));
+  for (const std::string core : {"sips:127.0.0.1", "sip:127.0.0.1;transport=tls", "tel:+15550100"})
+    EXPECT_EQ(problems_after("[epcscf]\nlisten = [\"ws:127.0.0.1:80\"]\ncore = \"" + core + "\"\n"),
+              (Lines{"t.toml:9: epcscf.core: found \"" + core + "\", allowed: " + core_allowed}));
   EXPECT_EQ(
       problems_after("[epcscf]\nlisten = [\"ws:127.0.0.1:80\"]\ncore = \"sip:icscf.ims.example\"\n"),
       (Lines{
