@@ -189,7 +189,7 @@ struct CallEnded {
   bool is_abandoned = false;  // the WIC vanished, and we hung up for it
 };
 struct MessageRefused {
-  FlowId flow{};  // 0: from the core
+  FlowId flow{};           // 0: from the core
   SocketAddress client{};  // or who is not the core; of the core itself: none
   BadMessage what{};
   std::uint16_t status_code = 0;  // 0: silence

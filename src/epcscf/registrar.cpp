@@ -283,7 +283,8 @@ void Registrar::on_accepted(RegisterRequest request, const sip::Message& respons
 
 void Registrar::on_removed(const RegisterRequest& request, Now now) {
   if (request.kind != RegisterKind::removal_of_all) {
-    if (const Registration* known = registrations_.find(request.key)) end_by_user(known->id, request.flow, now);
+    if (const Registration* known = registrations_.find(request.key))
+      end_by_user(known->id, request.flow, now);
     return;
   }
   for (const RegistrationId id : registrations_.of_impi(request.key.impi))

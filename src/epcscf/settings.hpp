@@ -71,8 +71,8 @@ struct Settings {
   Duration push_patience = std::chrono::milliseconds{500};  // for the relay's acknowledgement
   std::chrono::seconds flow_timer{0};                       // RFC 5626 Flow-Timer in answers; 0: none
   bool has_reg_event = true;                                // subscribe to the core's registration events
-  // A core tells of each REGISTER that it accepts; one that has not within this time is asked whether it still
-  // knows the subscription.
+  // A core tells of each REGISTER that it accepts; one that has not within this time is asked whether it
+  // still knows the subscription.
   std::chrono::seconds reg_event_patience{10};
   sip::Timers timers{};
   sip::TransactionLimits transactions{};

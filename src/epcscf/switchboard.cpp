@@ -131,8 +131,9 @@ SocketAddress Switchboard::address_of(FlowId flow) const {
 
 void Switchboard::report_stranger(const sip::Hop& from) {
   ++counters.bad_messages[static_cast<std::size_t>(BadMessage::untrusted_source)];
-  emit(Report{MessageRefused{.client = SocketAddress::parse(from.host + ':' + std::to_string(from.port)).value_or(SocketAddress{}),
-                             .what = BadMessage::untrusted_source}});
+  emit(Report{MessageRefused{
+      .client = SocketAddress::parse(from.host + ':' + std::to_string(from.port)).value_or(SocketAddress{}),
+      .what = BadMessage::untrusted_source}});
 }
 
 void Switchboard::report_bad(FlowId flow, BadMessage what, std::uint16_t status_code) {

@@ -244,8 +244,7 @@ Result list(relay::Server& server, const Json& request) {
   Json answer;
   answer["pushed"] = Json::array();
   const std::string subject = text_of(request, "subject");
-  for (const auto& entry : server.list_pushed(subject))
-    answer["pushed"].push_back(describe(entry));
+  for (const auto& entry : server.list_pushed(subject)) answer["pushed"].push_back(describe(entry));
   answer["revoked"] = Json::array();
   for (const Revocation& revocation : server.list_revocations()) {
     const bool is_of_others = revocation.by != Revocation::By::subject || revocation.value != subject;
