@@ -190,7 +190,7 @@ class Edges(world.Case):
             "two methods": (register.replace("REGISTER", "INVITE", 1), "400 CSeq Method Differs From Request"),
             "no Call-ID": (register.replace("Call-ID", "X-ID"), "400 Missing Call-ID"),
             "another version": (register.replace("SIP/2.0", "SIP/3.0", 1), "505 Version Not Supported"),
-            "two messages in a frame": (register + register, "400 Malformed Content-Length"),
+            "two messages in a frame": (register + register, "400 Body Longer Than Content-Length"),
             "nothing that has a Via": (b"\x00\xff\x00garbage", None),
             "an answer to nothing": (b"SIP/2.0 200 OK\r\n\r\n", None),
         }  # fmt: skip

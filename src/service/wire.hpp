@@ -135,8 +135,9 @@ class Wire {
 // What Beast looks for by argument: the end of a WebSocket connection, and its end in haste.
 template <typename Handler>
 void async_teardown(boost::beast::role_type /*role*/, Wire& wire, Handler&& handler) {
+  // However it goes: Beast would tell of that, and not of what ended the connection.
   wire.async_finish([handler = std::forward<Handler>(handler)](
-                        ErrorCode error, std::size_t /*none*/) mutable { handler(error); });
+                        const ErrorCode& /*error*/, std::size_t /*none*/) mutable { handler(ErrorCode{}); });
 }
 inline void beast_close_socket(Wire& wire) { wire.close(); }
 
