@@ -12,6 +12,7 @@
 #include <boost/beast/core/role.hpp>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "service/loop_impl.hpp"
 
@@ -70,7 +71,8 @@ class Wire {
   template <typename Attempt, typename Token>
   auto async_try(Attempt attempt, Token&& token, Stage begin = Stage::first) {
     return asio::async_compose<Token, void(ErrorCode, std::size_t)>(
-        [this, attempt, stage = begin, outcome = Outcome{}](auto& self, ErrorCode waited = {}) mutable {
+        [this, attempt = std::move(attempt), stage = begin, outcome = Outcome{}](
+            auto& self, ErrorCode waited = {}) mutable {
           if (stage == Stage::done) return self.complete(outcome.error, outcome.count);
           if (waited) return self.complete(waited, 0);
           if (stage == Stage::waiting) {
