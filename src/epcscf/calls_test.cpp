@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "epcscf/test_call_world.hpp"
 
 namespace turnpike::epcscf {
@@ -287,6 +289,19 @@ TEST(Terminating, WhoAnswersIsWhoWasCalled) {
   EXPECT_EQ(answered_by("sip:x@df7jal.invalid", "bob@ims.example", ""), "<sip:bob@ims.example>");
   EXPECT_EQ(answered_by(alices, "alice@ims.example", "P-Called-Party-ID: <sip:bob@ims.example>\r\n"),
             "<sip:bob@ims.example>");
+}
+
+// Read with as many rows as there may be, it has more once the route of the dialog is written anew.
+TEST(Terminating, AnAnswerThatGrowsTooLargeIsAFailure) {
+  CallWorld world;
+  const std::string recorded = "Record-Route: <sip:a.example;lr>, <sip:b.example;lr>\r\n";
+  world.core_says(world.make_from_core(incoming(world, recorded + far_contact)));
+  std::string answer = CallWorld::answer_text(world.take_client(), 200, recorded);
+  std::string more;
+  for (auto rows = std::ranges::count(answer, '\n') - 2; rows < 128; ++rows) more += "X: y\r\n";
+  answer.insert(answer.find("Content-Length"), more);
+  world.send(answer);
+  EXPECT_TRUE(world.take_core().starts_with("SIP/2.0 500 Response Too Large\r\n"));
 }
 
 TEST(Terminating, PrivacyHidesTheCaller) {

@@ -208,8 +208,8 @@ void HomeCore::send_notifies(Now now) {
     const auto sent = flow ? layer_.send_request(std::move(notify->text), *flow, now)
                            : std::unexpected(sip::SendRefusal::too_many);
     if (!sent) {
-      ++counters_
-            .dropped;  // too many are under way; the next one says it again, or the subscription runs out
+      // Too many are under way; the next one says it again, or the subscription runs out.
+      ++counters_.dropped;
       continue;
     }
     ++counters_.notified;
