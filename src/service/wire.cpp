@@ -76,7 +76,7 @@ Wire::Outcome Wire::try_finish() {
     if (ssl_ && SSL_is_init_finished(ssl_.get()) == 1) (void)SSL_shutdown(ssl_.get());
     Outcome outcome;
     socket_.shutdown(asio::socket_base::shutdown_send, outcome.error);
-    if (outcome.error) return {};
+    if (outcome.error) return outcome;
   }
   std::array<char, 4096> unread;
   // Bounded, so that a client that goes on sending keeps nobody else waiting.
@@ -84,10 +84,8 @@ Wire::Outcome Wire::try_finish() {
   for (int read = 0; read < reads_max; ++read) {
     Outcome outcome;
     outcome.count = socket_.read_some(asio::buffer(unread), outcome.error);
-    if (!outcome.error) continue;
-    // However the other side goes: what ended the connection is what came before.
-    const Outcome settled = settle(outcome, Wait::wait_read);
-    return settled.wants ? settled : Outcome{};
+    if (outcome.error == asio::error::eof) return {};
+    if (outcome.error) return settle(outcome, Wait::wait_read);
   }
   return {.wants = Wait::wait_read};
 }
